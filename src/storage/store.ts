@@ -1,0 +1,118 @@
+/**
+ * What a replica needs of a storage engine. Two implement it: the segmented log (the default)
+ * and `classic-level`; one contract suite (`store-contract.ts`) runs on both.
+ *
+ * A store is a set of *spaces*: its own records, and for each absent owner the hints kept for it.
+ * The only way to change a record is to merge one into it, so applying the same record twice, or
+ * late, is harmless. A read sees only what is as durable as the configured level promises.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
+import type { Token } from '../core/token.ts';
+
+export interface MergeResult {
+  /** False when the store already held this version or a later one. */
+  readonly changed: boolean;
+  /** What the store holds now. */
+  readonly held: VersionDigest;
+}
+
+/** One entry of a scan. */
+export interface ScanEntry {
+  readonly key: Uint8Array;
+  readonly token: Token;
+  readonly digest: VersionDigest;
+  /** Length of the encoded record. */
+  readonly recordBytes: number;
+}
+
+/** Where a scan goes on; opaque, and valid over restarts of the scan but not of the store. */
+export type ScanCursor = string & { readonly __brand: 'ScanCursor' };
+
+export interface ScanPage {
+  /** In token order; keys of one token in no particular order. */
+  readonly entries: readonly ScanEntry[];
+  /** Undefined at the end. */
+  readonly next: ScanCursor | undefined;
+}
+
+export interface HintSummary {
+  readonly target: NodeId;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What the operator sees under `/debug/persist` and `/health`. Sizes in bytes, times in wall ms. */
+export interface StoreStatus {
+  readonly engine: 'log' | 'classic-level';
+  /** `full`: writes are refused until there is space. `failed`: a sync failed, only a restart helps. */
+  readonly state: 'open' | 'full' | 'read-only' | 'failed' | 'closed';
+  /** Why the state is not `open`; empty otherwise. */
+  readonly reason: string;
+  /** Keys in the store's own space, tombstones included. */
+  readonly keys: number;
+  /** Bytes of all log files, live or not. */
+  readonly logBytes: number;
+  readonly liveBytes: number;
+  readonly segments: number;
+  /** Entries in the log, over restarts: never reset to 0 by one. */
+  readonly logEntries: number;
+  /** Operations accepted since the start. */
+  readonly operations: number;
+  readonly lastSyncWallMs: number | undefined;
+  readonly lastSnapshotWallMs: number | undefined;
+  readonly snapshotBytes: number;
+  readonly compactions: number;
+  readonly compactedBytes: number;
+  /** Damage found on this disk, newest last, at most 100. */
+  readonly quarantined: readonly QuarantinedRange[];
+}
+
+/** Bytes that could not be believed; a copy lies in the `quarantine` folder when they could be read. */
+export interface QuarantinedRange {
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly reason: string;
+}
+
+export interface Store {
+  /** The record under a key, verified. Throws `RECORD_CORRUPT` or `DISK_READ_FAILED`, never a guess. */
+  get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
+  /** What merging needs to know of a key, without reading its value. */
+  digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined>;
+  /**
+   * Merges a record into the store's own space and resolves once the result is as durable as configured
+   * (also when nothing changed: what it lost against is durable then). Rejects with `DISK_FULL`,
+   * `DISK_WRITE_FAILED`, `DISK_SYNC_FAILED`, `OVERLOADED` or `STORE_CLOSED`; the record may or may not be kept.
+   * The record's bytes must not change until then.
+   */
+  merge(record: StoredRecord): Promise<MergeResult>;
+  /** Pages through the own space; without a cursor from the start. `partition` restricts it to one. */
+  scan(options: {
+    readonly after?: ScanCursor | undefined;
+    readonly partition?: number;
+    readonly limit: number;
+  }): Promise<ScanPage>;
+
+  /** Keeps a record for an absent owner (the newest version only), durable when it resolves. Also `HINTS_FULL`. */
+  putHint(target: NodeId, record: StoredRecord): Promise<void>;
+  /** Some of the hints for a target, at least one if there is any, at most `limit`. */
+  readHints(target: NodeId, limit: number): Promise<readonly StoredRecord[]>;
+  /** Forgets a delivered hint, unless a newer version for the same key has taken its place. */
+  removeHint(target: NodeId, record: StoredRecord): Promise<void>;
+  /** The newest version of a key among all hints, for a fallback that answers a read. */
+  findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
+  hints(): readonly HintSummary[];
+
+  status(): StoreStatus;
+  /** Writes the index checkpoint now, so that the next start is quick. */
+  checkpoint(): Promise<void>;
+  /** Makes everything written so far durable, whatever the durability level. */
+  sync(): Promise<void>;
+  /** A consistent copy in a new folder of the data directory, by hard links; writes go on meanwhile. */
+  backup(path: string): Promise<void>;
+  /** Finishes what is under way, syncs, writes a checkpoint and releases the files. */
+  close(): Promise<void>;
+}
