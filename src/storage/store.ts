@@ -67,6 +67,11 @@ export interface StoreStatus {
   readonly compactedBytes: number;
   /** Damage found on this disk, newest last, at most 100. */
   readonly quarantined: readonly QuarantinedRange[];
+  /**
+   * True when something that was acknowledged may be missing here (damage other than a torn tail):
+   * this store's "nothing" is then no evidence until the owners have been compared.
+   */
+  readonly evidenceLost: boolean;
 }
 
 /** Bytes that could not be believed; a copy lies in the `quarantine` folder when they could be read. */
