@@ -50,6 +50,8 @@ export const limits = {
   hintBytesMax: 1024 * mebibyte,
   /** Hints sent to a returned owner before waiting for its acknowledgements. */
   hintReplayBatch: 64,
+  /** Longest `node-state.json` that is read: it holds six short fields. */
+  nodeStateBytesMax: 16 * kibibyte,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
 } as const;
