@@ -1,0 +1,174 @@
+/**
+ * What a node offers to its frontends (HTTP, later Redis) and to its operator: the client
+ * operations with their outcomes as values, inspection of this node's own disk, and status.
+ *
+ * Outcomes never lie: a write that missed its quorum is `unknown`, because some replicas may have it;
+ * `refused` means that it was certainly applied nowhere.
+ */
+
+import type { NodeId, QuorumSettings } from '../core/config.ts';
+import type { Dot } from '../core/dot.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
+import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
+
+/** Per-request overrides of the configured quorum; each between 1 and N. */
+export interface RequestOptions {
+  readonly r?: number;
+  readonly w?: number;
+  readonly timeoutMs?: number;
+  /** The newest version that the client has seen of this key: its write is stamped later. */
+  readonly context?: Dot;
+}
+
+export interface PutRequest extends RequestOptions {
+  readonly key: Uint8Array;
+  /** Not changed by anyone after the call. */
+  readonly value: Uint8Array;
+  readonly contentType?: string;
+  /** Wall milliseconds from which the version counts as deleted. */
+  readonly expiresAtMs?: number;
+}
+
+export type WriteOutcome =
+  | {
+      readonly kind: 'stored';
+      readonly dot: Dot;
+      /** Durable holders that had answered when the quorum was met. */
+      readonly acknowledged: number;
+      readonly required: number;
+    }
+  | {
+      /** Some replicas may have the write, and it may win later. */
+      readonly kind: 'unknown';
+      readonly code: 'QUORUM_NOT_MET' | 'DISK_FULL';
+      readonly dot: Dot;
+      readonly acknowledged: number;
+      readonly required: number;
+      readonly message: string;
+    }
+  | {
+      /** Applied nowhere. */
+      readonly kind: 'refused';
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
+export type ReadOutcome =
+  | {
+      readonly kind: 'found';
+      readonly version: Version;
+      /** Replicas whose answer this rests on. */
+      readonly answered: number;
+      readonly required: number;
+    }
+  | {
+      /** R replicas answered that they hold nothing, a tombstone, or an expired version. */
+      readonly kind: 'missing';
+      /** The tombstone or expired version, where there is one. */
+      readonly digest: VersionDigest | undefined;
+      readonly answered: number;
+      readonly required: number;
+    }
+  | {
+      readonly kind: 'unavailable';
+      readonly code: ErrorCode;
+      readonly answered: number;
+      readonly required: number;
+      readonly message: string;
+    };
+
+export interface KeyEntry {
+  readonly key: Uint8Array;
+  readonly digest: VersionDigest;
+}
+
+/** Inspection of what this very node holds; it never asks another. */
+export interface LocalInspection {
+  get(key: Uint8Array): Promise<StoredRecord | undefined>;
+  /**
+   * Merges a record stamped by the caller, here only, or keeps it as a hint for another member.
+   * Throws `CLOCK_SKEW` for a stamp too far ahead, `UNKNOWN_NODE` for a hint target or writer that is not a member.
+   */
+  put(record: InspectionRecord, hintFor?: string): Promise<{ readonly changed: boolean }>;
+  keys(options: {
+    readonly after?: ScanCursor | undefined;
+    readonly limit: number;
+  }): Promise<{ readonly entries: readonly KeyEntry[]; readonly next: ScanCursor | undefined }>;
+}
+
+export interface InspectionRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly wallMs: number;
+  readonly counter: number;
+  readonly writerId: string;
+  readonly deleted: boolean;
+  readonly contentType?: string;
+  readonly expiresAtMs?: number;
+}
+
+export interface PeerStatus {
+  readonly id: NodeId;
+  readonly up: boolean;
+  readonly incarnation: number | undefined;
+  /** Milliseconds since the peer was last heard; undefined when never. */
+  readonly silentMs: number | undefined;
+  readonly hintsPending: number;
+}
+
+export type Health =
+  { readonly ok: true } | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+/** Whether the quorums can be met for every partition with the nodes that are up now. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly message: string;
+}
+
+export interface RingStatus {
+  readonly epoch: number;
+  readonly partitions: number;
+  readonly quorum: QuorumSettings;
+  readonly partitionsPerNode: readonly { readonly id: NodeId; readonly partitions: number }[];
+}
+
+export interface KeyPlacement {
+  /** 16 hexadecimal digits. */
+  readonly token: string;
+  readonly partition: number;
+  readonly owners: readonly NodeId[];
+  readonly fallbacks: readonly NodeId[];
+}
+
+export interface HintStatus {
+  /** Hints this node keeps for others now. */
+  readonly count: number;
+  readonly bytes: number;
+  readonly targets: readonly HintSummary[];
+  readonly written: number;
+  readonly delivered: number;
+  readonly refused: number;
+  readonly lastError: string;
+}
+
+export interface NodeApi {
+  readonly id: NodeId;
+  readonly incarnation: number;
+  put(request: PutRequest): Promise<WriteOutcome>;
+  get(request: RequestOptions & { readonly key: Uint8Array }): Promise<ReadOutcome>;
+  delete(request: RequestOptions & { readonly key: Uint8Array }): Promise<WriteOutcome>;
+
+  readonly local: LocalInspection;
+  health(): Health;
+  readiness(): Readiness;
+  ring(): RingStatus;
+  placementOf(key: Uint8Array): KeyPlacement;
+  hints(): HintStatus;
+  peers(): readonly PeerStatus[];
+  storage(): StoreStatus;
+  /** Counters since the start, by name. */
+  counters(): Readonly<Record<string, number>>;
+}
