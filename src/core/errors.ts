@@ -6,46 +6,56 @@
  * the public contract, its message names what, where and what to do.
  */
 
-/** Stable error codes; the HTTP status and the meaning of each are listed in docs/architecture.md. */
-export type ErrorCode =
+const errorCodes = [
   // The request itself.
-  | 'BAD_REQUEST'
-  | 'MISSING_KEY'
-  | 'KEY_TOO_LARGE'
-  | 'VALUE_TOO_LARGE'
-  | 'METHOD_NOT_ALLOWED'
-  | 'NOT_FOUND'
-  | 'NOT_SUPPORTED'
+  'BAD_REQUEST',
+  'MISSING_KEY',
+  'KEY_TOO_LARGE',
+  'VALUE_TOO_LARGE',
+  'METHOD_NOT_ALLOWED',
+  'NOT_FOUND',
+  'NOT_SUPPORTED',
   // Quorums and time.
-  | 'QUORUM_NOT_MET'
-  | 'CLOCK_SKEW'
-  | 'CLOCK_AHEAD'
-  | 'NOT_READY'
-  | 'OVERLOADED'
-  | 'STOPPING'
-  | 'NOT_OWNER'
-  | 'UNKNOWN_NODE'
+  'QUORUM_NOT_MET',
+  'CLOCK_SKEW',
+  'CLOCK_AHEAD',
+  'NOT_READY',
+  'OVERLOADED',
+  'STOPPING',
+  'NOT_OWNER',
+  'UNKNOWN_NODE',
   // Bytes that are not what they should be.
-  | 'RECORD_INVALID'
-  | 'RECORD_CORRUPT'
-  | 'FORMAT_UNSUPPORTED'
-  | 'FRAME_INVALID'
-  | 'FRAME_TOO_LARGE'
-  | 'LIMIT_EXCEEDED'
+  'RECORD_INVALID',
+  'RECORD_CORRUPT',
+  'FORMAT_UNSUPPORTED',
+  'FRAME_INVALID',
+  'FRAME_TOO_LARGE',
+  'LIMIT_EXCEEDED',
   // Disk.
-  | 'DISK_FULL'
-  | 'DISK_READ_FAILED'
-  | 'DISK_WRITE_FAILED'
-  | 'DISK_SYNC_FAILED'
-  | 'DISK_NOT_FOUND'
-  | 'LOG_CORRUPT'
-  | 'DIRECTORY_LOCKED'
-  | 'STORE_CLOSED'
-  | 'HINTS_FULL'
+  'DISK_FULL',
+  'DISK_READ_FAILED',
+  'DISK_WRITE_FAILED',
+  'DISK_SYNC_FAILED',
+  'DISK_NOT_FOUND',
+  'LOG_CORRUPT',
+  'DIRECTORY_LOCKED',
+  'STORE_CLOSED',
+  'HINTS_FULL',
   // Configuration and start.
-  | 'CONFIG_INVALID'
-  | 'PLACEMENT_MISMATCH'
-  | 'INTERNAL';
+  'CONFIG_INVALID',
+  'PLACEMENT_MISMATCH',
+  'INTERNAL',
+] as const;
+
+/** Stable error codes; the HTTP status and the meaning of each are listed in docs/architecture.md. */
+export type ErrorCode = (typeof errorCodes)[number];
+
+const knownCodes: ReadonlySet<string> = new Set(errorCodes);
+
+/** Whether a text is one of this version's error codes; a newer peer may send others. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return knownCodes.has(text);
+}
 
 /** An error with a stable code. `retryable` says whether the same call may succeed later. */
 export class StoreError extends Error {

@@ -1,0 +1,122 @@
+/**
+ * Counting replies: when a write is acknowledged and on what a read's answer rests.
+ *
+ * Pure tallies beside the flows that use them (the split of `riak_kv_get_core` and its state machine): they know
+ * nothing of messages or timers, and whoever sends decides what to ask next from what they say.
+ */
+
+import { compareVersions } from './merge.ts';
+import type { VersionDigest } from './record.ts';
+
+export type QuorumState = 'pending' | 'met' | 'missed';
+
+/** Tally of one write: W holders must have it durable. */
+export class WriteTally {
+  readonly required: number;
+  #acknowledged = 0;
+  #outstanding = 0;
+
+  constructor(required: number) {
+    this.required = required;
+  }
+
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** A holder was asked. `counts` is false for a hint on a node that counts already, or under `strict`. */
+  ask(counts: boolean): void {
+    if (counts) this.#outstanding++;
+  }
+
+  acknowledge(counts: boolean): void {
+    if (!counts) return;
+    this.#outstanding--;
+    this.#acknowledged++;
+  }
+
+  fail(counts: boolean): void {
+    if (counts) this.#outstanding--;
+  }
+
+  /** `missed` once even acknowledgements from all that are still asked could not reach W. */
+  get state(): QuorumState {
+    if (this.#acknowledged >= this.required) return 'met';
+    return this.#acknowledged + this.#outstanding < this.required ? 'missed' : 'pending';
+  }
+}
+
+/** One replica's answer to a read; `digest` is undefined when it holds nothing. */
+export interface ReadAnswer<Replica> {
+  readonly from: Replica;
+  readonly evidence: boolean;
+  readonly digest: VersionDigest | undefined;
+}
+
+/** Tally of one read: R answers that are evidence, the newest version among them, and who lags. */
+export class ReadTally<Replica> {
+  readonly required: number;
+  readonly #answers = new Map<Replica, ReadAnswer<Replica>>();
+  #newest: VersionDigest | undefined;
+  #evidence = 0;
+
+  constructor(required: number) {
+    this.required = required;
+  }
+
+  /** Replicas whose answers are evidence. */
+  get answered(): number {
+    return this.#evidence;
+  }
+
+  get newest(): VersionDigest | undefined {
+    return this.#newest;
+  }
+
+  /** Adds an answer, or replaces the one this replica gave before. */
+  add(answer: ReadAnswer<Replica>): void {
+    if (this.#answers.get(answer.from)?.evidence === true) this.#evidence--;
+    this.#answers.set(answer.from, answer);
+    if (answer.evidence) this.#evidence++;
+    if (answer.digest === undefined) return;
+    if (this.#newest === undefined || compareVersions(answer.digest, this.#newest) > 0) {
+      this.#newest = answer.digest;
+    }
+  }
+
+  get enough(): boolean {
+    return this.#evidence >= this.required;
+  }
+
+  /** Replicas that hold the newest version. */
+  holders(): Replica[] {
+    return this.#select((answer) => this.#isNewest(answer));
+  }
+
+  /** How many of the answers that are evidence hold the newest version (or all, where nobody holds any). */
+  get agreeing(): number {
+    let agreeing = 0;
+    for (const answer of this.#answers.values()) {
+      if (answer.evidence && this.#isNewest(answer)) agreeing++;
+    }
+    return agreeing;
+  }
+
+  /** Replicas that answered with something older, or nothing. */
+  laggards(): Replica[] {
+    return this.#select((answer) => !this.#isNewest(answer));
+  }
+
+  #isNewest(answer: ReadAnswer<Replica>): boolean {
+    if (this.#newest === undefined) return true;
+    return answer.digest !== undefined && compareVersions(answer.digest, this.#newest) === 0;
+  }
+
+  #select(predicate: (answer: ReadAnswer<Replica>) => boolean): Replica[] {
+    const selected: Replica[] = [];
+    for (const answer of this.#answers.values()) {
+      if (predicate(answer)) selected.push(answer.from);
+    }
+    return selected;
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Internode messages as bytes, version 1, big-endian. The transport adds the frame length.
+ *
+ *   0  u8   protocol version, 1
+ *   1  u8   kind: 1 ping, 2 put, 3 get; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused
+ *   2  u16  zero
+ *   4  u32  placement epoch
+ *   8  u32  incarnation of the asker
+ *  12  u32  sequence
+ *  16  u48  sender's clock, wall milliseconds
+ *  22  u16  sender's clock, counter
+ *  24       fields of the kind
+ *
+ *   put      u32 timeout ms · u8 target length · target (empty: receiver owns it) · record
+ *   get      u32 timeout ms · u8 want (0 record, 1 digest) · key
+ *   nothing  u8 evidence
+ *   digest   u8 evidence · u48 wall ms · u16 counter · u48 expires at · u8 flags · u32 checksum · actor
+ *   record   u8 evidence · record
+ *   refused  u8 code length · code · message (UTF-8)
+ *
+ * Records travel as they lie on disk and are not copied on receipt. Every length is checked before use;
+ * what does not parse throws `FRAME_INVALID`, `RECORD_INVALID` or `FORMAT_UNSUPPORTED`.
+ */
+
+import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
+import { isNodeId } from '../core/config.ts';
+import { isErrorCode, StoreError } from '../core/errors.ts';
+import { decodeRecord, type VersionDigest } from '../core/record.ts';
+import type { GetReply, Message, MessageHeader, Reply, Request } from './messages.ts';
+
+const version = 1;
+const headerBytes = 24;
+const messageTextMax = 512;
+
+const kinds = {
+  ping: 1,
+  put: 2,
+  get: 3,
+  pong: 129,
+  stored: 130,
+  nothing: 131,
+  digest: 132,
+  record: 133,
+  refused: 134,
+} as const;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Encodes a request into a frame of its own. */
+export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
+  switch (request.kind) {
+    case 'ping':
+      return frame(header, kinds.ping, 0);
+    case 'put': {
+      const target = encoder.encode(request.hintFor ?? '');
+      const bytes = frame(header, kinds.put, 5 + target.length + request.record.bytes.length);
+      writeUint32(bytes, headerBytes, request.timeoutMs);
+      bytes[headerBytes + 4] = target.length;
+      bytes.set(target, headerBytes + 5);
+      bytes.set(request.record.bytes, headerBytes + 5 + target.length);
+      return bytes;
+    }
+    case 'get': {
+      const bytes = frame(header, kinds.get, 5 + request.key.length);
+      writeUint32(bytes, headerBytes, request.timeoutMs);
+      bytes[headerBytes + 4] = request.want === 'record' ? 0 : 1;
+      bytes.set(request.key, headerBytes + 5);
+      return bytes;
+    }
+  }
+}
+
+/** Encodes a reply into a frame of its own. */
+export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
+  switch (reply.kind) {
+    case 'pong':
+      return frame(header, kinds.pong, 0);
+    case 'stored':
+      return frame(header, kinds.stored, 0);
+    case 'nothing': {
+      const bytes = frame(header, kinds.nothing, 1);
+      bytes[headerBytes] = Number(reply.evidence);
+      return bytes;
+    }
+    case 'digest':
+      return encodeDigest(header, reply.evidence, reply.digest);
+    case 'record': {
+      const bytes = frame(header, kinds.record, 1 + reply.record.bytes.length);
+      bytes[headerBytes] = Number(reply.evidence);
+      bytes.set(reply.record.bytes, headerBytes + 1);
+      return bytes;
+    }
+    case 'refused': {
+      const code = encoder.encode(reply.code);
+      const text = encoder.encode(reply.message.slice(0, messageTextMax));
+      const bytes = frame(header, kinds.refused, 1 + code.length + text.length);
+      bytes[headerBytes] = code.length;
+      bytes.set(code, headerBytes + 1);
+      bytes.set(text, headerBytes + 1 + code.length);
+      return bytes;
+    }
+  }
+}
+
+/** Reads one frame. Records in the result are views into it. */
+export function decodeMessage(bytes: Uint8Array): Message {
+  if (bytes.length < headerBytes) throw invalid(`${bytes.length} bytes are too few for a message`);
+  if (bytes[0] !== version) {
+    throw new StoreError('FORMAT_UNSUPPORTED', `message version ${bytes[0]}; this node speaks ${version}`);
+  }
+  const header: MessageHeader = {
+    epoch: readUint32(bytes, 4),
+    incarnation: readUint32(bytes, 8),
+    sequence: readUint32(bytes, 12),
+    clock: { wallMs: readUint48(bytes, 16), counter: readUint16(bytes, 22) },
+  };
+  const kind = bytes[1] ?? 0;
+  if (kind < 128) return { type: 'request', header, request: decodeRequest(kind, bytes) };
+  return { type: 'reply', header, reply: decodeReply(kind, bytes) };
+}
+
+function decodeRequest(kind: number, bytes: Uint8Array): Request {
+  if (kind === kinds.ping) return { kind: 'ping' };
+  need(bytes, headerBytes + 5);
+  const timeoutMs = readUint32(bytes, headerBytes);
+  if (kind === kinds.put) {
+    const recordOffset = headerBytes + 5 + (bytes[headerBytes + 4] ?? 0);
+    need(bytes, recordOffset);
+    const target = decoder.decode(bytes.subarray(headerBytes + 5, recordOffset));
+    if (target !== '' && !isNodeId(target)) throw invalid('the hint target is not a node id');
+    const record = decodeRecord(bytes.subarray(recordOffset));
+    return { kind: 'put', timeoutMs, hintFor: target === '' ? undefined : target, record };
+  }
+  if (kind === kinds.get) {
+    const key = bytes.subarray(headerBytes + 5);
+    if (key.length === 0) throw invalid('a get without a key');
+    return { kind: 'get', timeoutMs, want: bytes[headerBytes + 4] === 0 ? 'record' : 'digest', key };
+  }
+  throw invalid(`request kind ${kind} is unknown`);
+}
+
+function decodeReply(kind: number, bytes: Uint8Array): Reply {
+  switch (kind) {
+    case kinds.pong:
+      return { kind: 'pong' };
+    case kinds.stored:
+      return { kind: 'stored' };
+    case kinds.refused: {
+      need(bytes, headerBytes + 1);
+      const codeEnd = headerBytes + 1 + (bytes[headerBytes] ?? 0);
+      need(bytes, codeEnd);
+      const code = decoder.decode(bytes.subarray(headerBytes + 1, codeEnd));
+      const message = decoder.decode(bytes.subarray(codeEnd, codeEnd + messageTextMax));
+      return { kind: 'refused', code: isErrorCode(code) ? code : 'INTERNAL', message };
+    }
+    default:
+      return decodeGetReply(kind, bytes);
+  }
+}
+
+function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
+  need(bytes, headerBytes + 1);
+  const evidence = bytes[headerBytes] === 1;
+  switch (kind) {
+    case kinds.nothing:
+      return { kind: 'nothing', evidence };
+    case kinds.record:
+      return { kind: 'record', evidence, record: decodeRecord(bytes.subarray(headerBytes + 1)) };
+    case kinds.digest: {
+      const start = headerBytes + 1;
+      need(bytes, start + 20);
+      const digest: VersionDigest = {
+        dot: {
+          wallMs: readUint48(bytes, start),
+          counter: readUint16(bytes, start + 6),
+          actor: decoder.decode(bytes.subarray(start + 19, start + 19 + 255)),
+        },
+        expiresAtMs: readUint48(bytes, start + 8),
+        tombstone: bytes[start + 14] === 1,
+        checksum: readUint32(bytes, start + 15),
+      };
+      return { kind: 'digest', evidence, digest };
+    }
+    default:
+      throw invalid(`reply kind ${kind} is unknown`);
+  }
+}
+
+function encodeDigest(header: MessageHeader, evidence: boolean, digest: VersionDigest): Uint8Array {
+  const actor = encoder.encode(digest.dot.actor);
+  const start = headerBytes + 1;
+  const bytes = frame(header, kinds.digest, 20 + actor.length);
+  bytes[headerBytes] = Number(evidence);
+  writeUint48(bytes, start, digest.dot.wallMs);
+  writeUint16(bytes, start + 6, digest.dot.counter);
+  writeUint48(bytes, start + 8, digest.expiresAtMs);
+  bytes[start + 14] = Number(digest.tombstone);
+  writeUint32(bytes, start + 15, digest.checksum);
+  bytes.set(actor, start + 19);
+  return bytes;
+}
+
+function frame(header: MessageHeader, kind: number, fieldBytes: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + fieldBytes);
+  bytes[0] = version;
+  bytes[1] = kind;
+  writeUint32(bytes, 4, header.epoch);
+  writeUint32(bytes, 8, header.incarnation);
+  writeUint32(bytes, 12, header.sequence);
+  writeUint48(bytes, 16, header.clock.wallMs);
+  writeUint16(bytes, 22, header.clock.counter);
+  return bytes;
+}
+
+function need(bytes: Uint8Array, length: number): void {
+  if (bytes.length < length) throw invalid(`message kind ${bytes[1]} ends after ${bytes.length} bytes`);
+}
+
+function invalid(message: string): StoreError {
+  return new StoreError('FRAME_INVALID', message);
+}

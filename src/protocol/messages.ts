@@ -1,0 +1,61 @@
+/**
+ * What nodes say to each other.
+ *
+ * A request names what it wants and how long the asker will wait; a reply carries the request's correlation id.
+ * The id is (incarnation of the asker, sequence): a reply to a request of a past life matches nothing.
+ * Every message also carries the placement epoch and the sender's clock reading, so that clocks of
+ * nodes that talk stay together (Kulkarni et al. 2014).
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { HlcTime } from '../core/hybrid-logical-clock.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
+
+export interface MessageHeader {
+  readonly epoch: number;
+  /** The asker's incarnation, in a request and in its reply. */
+  readonly incarnation: number;
+  readonly sequence: number;
+  /** The sender's greatest clock reading. */
+  readonly clock: HlcTime;
+}
+
+export interface PutRequestMessage {
+  readonly kind: 'put';
+  readonly timeoutMs: number;
+  /** The owner this record is kept for; undefined when the receiver owns it. */
+  readonly hintFor: NodeId | undefined;
+  readonly record: StoredRecord;
+}
+
+export interface GetRequestMessage {
+  readonly kind: 'get';
+  readonly timeoutMs: number;
+  /** The full record, or only what decides a merge. */
+  readonly want: 'record' | 'digest';
+  readonly key: Uint8Array;
+}
+
+export type Request = PutRequestMessage | GetRequestMessage | { readonly kind: 'ping' };
+
+/**
+ * Answer to a get. `evidence` says whether the answer counts toward R: an owner's does; a fallback's only when
+ * it holds a hint for the key, since its silence says nothing about what the owners hold.
+ */
+export type GetReply =
+  | { readonly kind: 'nothing'; readonly evidence: boolean }
+  | { readonly kind: 'digest'; readonly evidence: boolean; readonly digest: VersionDigest }
+  | { readonly kind: 'record'; readonly evidence: boolean; readonly record: StoredRecord };
+
+export type Reply =
+  | { readonly kind: 'pong' }
+  /** The record, or a later version, is durable at the sender. */
+  | { readonly kind: 'stored' }
+  | GetReply
+  /** The request was not carried out. */
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+
+export type Message =
+  | { readonly type: 'request'; readonly header: MessageHeader; readonly request: Request }
+  | { readonly type: 'reply'; readonly header: MessageHeader; readonly reply: Reply };
