@@ -1,0 +1,221 @@
+/**
+ * A simulated disk as one incarnation of a node sees it, until the crash that ends it.
+ *
+ * Every operation takes effect when it completes. When the session is killed, operations under way
+ * never settle, as a dead process hears nothing; what is asked of it later rejects.
+ */
+
+import { StoreError } from '../core/errors.ts';
+import type { Disk, DiskEntry, DiskFile, ReleaseLock } from '../ports/disk.ts';
+import type { DiskOperation, InjectedFailure } from './disk-faults.ts';
+import { SimFile } from './sim-file.ts';
+import { SimInode } from './sim-inode.ts';
+import type { SimNamespace } from './sim-namespace.ts';
+
+export interface DiskSessionParts {
+  readonly namespace: SimNamespace;
+  readonly schedule: (operation: DiskOperation, bytes: number, complete: () => void) => void;
+  readonly observe: (operation: DiskOperation, path: string, position: number, bytes: number) => void;
+  /** How many bytes still fit on the disk. */
+  readonly roomBytes: () => number;
+  /** Counts the operation and says whether it is to fail. May kill this session. */
+  readonly admit: (operation: DiskOperation, path: string) => InjectedFailure | undefined;
+}
+
+/** One operation: what it is for a trace, and what it does. */
+export interface DiskStep<Result> {
+  readonly operation: DiskOperation;
+  readonly path: string;
+  readonly position?: number;
+  readonly bytes?: number;
+  /** Takes effect, at completion. */
+  readonly effect: () => Result;
+  /** Takes its partial effect, when the operation is to fail. */
+  readonly failed?: (failure: InjectedFailure) => void;
+}
+
+export class DiskSession implements Disk {
+  readonly #parts: DiskSessionParts;
+  #alive = true;
+  #locked = false;
+
+  constructor(parts: DiskSessionParts) {
+    this.#parts = parts;
+  }
+
+  kill(): void {
+    this.#alive = false;
+  }
+
+  lock(): Promise<ReleaseLock> {
+    return this.#run({ operation: 'lock', path: '', effect: () => this.#takeLock() });
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    const effect = (): void => {
+      this.#parts.namespace.makeDirectory(path, () => undefined);
+    };
+    return this.#run({ operation: 'makeDirectory', path, effect });
+  }
+
+  list(path: string): Promise<readonly DiskEntry[]> {
+    const effect = (): readonly DiskEntry[] => {
+      const folder = this.#parts.namespace.entry(path);
+      if (folder === undefined) return [];
+      if (folder.kind === 'file') throw new StoreError('DISK_READ_FAILED', `${path}: is not a folder`);
+      return Array.from(folder.entries(), ([name, entry]) => ({
+        name,
+        isDirectory: entry.kind === 'directory',
+      }));
+    };
+    return this.#run({ operation: 'list', path, effect });
+  }
+
+  open(path: string, mode: 'create' | 'readwrite' | 'read'): Promise<DiskFile> {
+    return this.#run({
+      operation: 'open',
+      path,
+      effect: () => new SimFile(this, path, this.#openInode(path, mode), mode !== 'read'),
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    const effect = (): void => {
+      const source = this.#parts.namespace.locate(from);
+      const target = this.#parts.namespace.locate(to);
+      const entry = source.parent.get(source.name);
+      const replaced = target.parent.get(target.name);
+      if (entry === undefined) throw new StoreError('DISK_NOT_FOUND', `${from}: no such file`);
+      if (entry === replaced) return;
+      if (replaced !== undefined && (replaced.kind !== entry.kind || !isReplaceable(replaced))) {
+        throw new StoreError('DISK_WRITE_FAILED', `${to}: is a folder that is in the way`);
+      }
+      if (source.parent === target.parent) return source.parent.move(source.name, target.name, entry);
+      target.parent.set(target.name, entry);
+      source.parent.unset(source.name);
+    };
+    return this.#run({ operation: 'rename', path: from, effect });
+  }
+
+  link(from: string, to: string): Promise<void> {
+    const effect = (): void => {
+      const inode = this.#parts.namespace.file(from);
+      const target = this.#parts.namespace.locate(to);
+      if (inode === undefined) throw new StoreError('DISK_NOT_FOUND', `${from}: no such file`);
+      if (target.parent.get(target.name) !== undefined) {
+        throw new StoreError('DISK_WRITE_FAILED', `${to}: exists already`);
+      }
+      target.parent.set(target.name, inode);
+    };
+    return this.#run({ operation: 'link', path: from, effect });
+  }
+
+  remove(path: string): Promise<void> {
+    const effect = (): void => {
+      const entry = this.#parts.namespace.entry(path);
+      if (entry === undefined) return;
+      if (entry.kind === 'directory') throw new StoreError('DISK_WRITE_FAILED', `${path}: is a folder`);
+      const { parent, name } = this.#parts.namespace.locate(path);
+      parent.unset(name);
+    };
+    return this.#run({ operation: 'remove', path, effect });
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    const folder = this.#parts.namespace.entry(path);
+    const mark = folder?.kind === 'directory' ? folder.syncMark() : 0;
+    return this.#run({
+      operation: 'syncDirectory',
+      path,
+      effect: () => {
+        if (folder?.kind !== 'directory') throw new StoreError('DISK_NOT_FOUND', `${path}: no such folder`);
+        folder.syncTo(mark);
+      },
+      failed: () => {
+        if (folder?.kind === 'directory') folder.forsakeTo(mark);
+      },
+    });
+  }
+
+  /** Runs one operation: admission now, effect at completion, nothing at all once the session is dead. */
+  perform<Result>(step: DiskStep<Result>): Promise<Result> {
+    return this.#run(step);
+  }
+
+  /** Runs one operation at once. Throws what it is to fail with. */
+  performSync<Result>(step: DiskStep<Result>): Result {
+    if (!this.#alive) throw this.deadError(step.path);
+    const failure = this.#parts.admit(step.operation, step.path);
+    if (!this.isAlive) throw this.deadError(step.path);
+    if (failure !== undefined) throw failure.error;
+    this.#parts.observe(step.operation, step.path, step.position ?? 0, step.bytes ?? 0);
+    return step.effect();
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  deadError(path: string): StoreError {
+    return new StoreError('STORE_CLOSED', `${path}: this disk session ended with a crash`);
+  }
+
+  get roomBytes(): number {
+    return this.#parts.roomBytes();
+  }
+
+  #run<Result>(step: DiskStep<Result>): Promise<Result> {
+    if (!this.#alive) return Promise.reject(this.deadError(step.path));
+    const failure = this.#parts.admit(step.operation, step.path);
+    return new Promise((resolve, reject) => {
+      if (!this.isAlive) return;
+      this.#parts.schedule(step.operation, step.bytes ?? 0, () => {
+        if (!this.#alive) return;
+        this.#parts.observe(step.operation, step.path, step.position ?? 0, step.bytes ?? 0);
+        if (failure !== undefined) {
+          step.failed?.(failure);
+          return reject(failure.error);
+        }
+        try {
+          resolve(step.effect());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  #takeLock(): ReleaseLock {
+    if (this.#locked) {
+      throw new StoreError('DIRECTORY_LOCKED', 'the data directory is in use by another simulated process');
+    }
+    this.#locked = true;
+    return () => {
+      this.#locked = false;
+      return Promise.resolve();
+    };
+  }
+
+  #openInode(path: string, mode: 'create' | 'readwrite' | 'read'): SimInode {
+    const { parent, name } = this.#parts.namespace.locate(path);
+    const entry = parent.get(name);
+    if (entry?.kind === 'directory') throw new StoreError('DISK_WRITE_FAILED', `${path}: is a folder`);
+    if (mode !== 'create') {
+      if (entry === undefined) throw new StoreError('DISK_NOT_FOUND', `${path}: no such file`);
+      return entry;
+    }
+    if (entry !== undefined) {
+      entry.truncate(0);
+      return entry;
+    }
+    const inode = new SimInode();
+    parent.set(name, inode);
+    return inode;
+  }
+}
+
+function isReplaceable(
+  entry: { readonly kind: 'file' } | { readonly kind: 'directory'; readonly size: number },
+): boolean {
+  return entry.kind === 'file' || entry.size === 0;
+}
