@@ -54,4 +54,6 @@ export const limits = {
   nodeStateBytesMax: 16 * kibibyte,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
+  /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */
+  nodesFileBytesMax: 1 * mebibyte,
 } as const;
