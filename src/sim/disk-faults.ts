@@ -69,14 +69,18 @@ export class DiskFaults {
       if (fault.pathIncludes !== undefined && !path.includes(fault.pathIncludes)) continue;
       entry.left -= 1;
       if (entry.left === 0) this.#planned.splice(index, 1);
-      const error = new StoreError(fault.code ?? codeOf(operation), `${operation} ${path}: injected fault`);
+      const error = new StoreError(
+        fault.code ?? failureCodeOf(operation),
+        `${operation} ${path}: injected fault`,
+      );
       return { error, bytesWritten: fault.bytesWritten ?? 0 };
     }
     return undefined;
   }
 }
 
-function codeOf(operation: DiskOperation): ErrorCode {
+/** The code under which an operation fails. */
+export function failureCodeOf(operation: DiskOperation): ErrorCode {
   switch (operation) {
     case 'read':
     case 'size':

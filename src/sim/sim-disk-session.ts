@@ -6,6 +6,7 @@
  */
 
 import { StoreError } from '../core/errors.ts';
+import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Disk, DiskEntry, DiskFile, ReleaseLock } from '../ports/disk.ts';
 import type { DiskOperation, InjectedFailure } from './disk-faults.ts';
 import { SimFile } from './sim-file.ts';
@@ -79,7 +80,8 @@ export class DiskSession implements Disk {
     });
   }
 
-  rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string): Promise<void> {
+    checkDiskPath(to);
     const effect = (): void => {
       const source = this.#parts.namespace.locate(from);
       const target = this.#parts.namespace.locate(to);
@@ -94,10 +96,11 @@ export class DiskSession implements Disk {
       target.parent.set(target.name, entry);
       source.parent.unset(source.name);
     };
-    return this.#run({ operation: 'rename', path: from, effect });
+    await this.#run({ operation: 'rename', path: from, effect });
   }
 
-  link(from: string, to: string): Promise<void> {
+  async link(from: string, to: string): Promise<void> {
+    checkDiskPath(to);
     const effect = (): void => {
       const inode = this.#parts.namespace.file(from);
       const target = this.#parts.namespace.locate(to);
@@ -107,7 +110,7 @@ export class DiskSession implements Disk {
       }
       target.parent.set(target.name, inode);
     };
-    return this.#run({ operation: 'link', path: from, effect });
+    await this.#run({ operation: 'link', path: from, effect });
   }
 
   remove(path: string): Promise<void> {
@@ -122,6 +125,7 @@ export class DiskSession implements Disk {
   }
 
   syncDirectory(path: string): Promise<void> {
+    // The mark is taken now: a change that completes later is not covered.
     const folder = this.#parts.namespace.entry(path);
     const mark = folder?.kind === 'directory' ? folder.syncMark() : 0;
     return this.#run({
@@ -164,10 +168,11 @@ export class DiskSession implements Disk {
     return this.#parts.roomBytes();
   }
 
-  #run<Result>(step: DiskStep<Result>): Promise<Result> {
-    if (!this.#alive) return Promise.reject(this.deadError(step.path));
+  async #run<Result>(step: DiskStep<Result>): Promise<Result> {
+    if (!this.#alive) throw this.deadError(step.path);
+    checkDiskPath(step.path);
     const failure = this.#parts.admit(step.operation, step.path);
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       if (!this.isAlive) return;
       this.#parts.schedule(step.operation, step.bytes ?? 0, () => {
         if (!this.#alive) return;
@@ -187,11 +192,13 @@ export class DiskSession implements Disk {
 
   #takeLock(): ReleaseLock {
     if (this.#locked) {
-      throw new StoreError('DIRECTORY_LOCKED', 'the data directory is in use by another simulated process');
+      throw new StoreError('DIRECTORY_LOCKED', 'the data directory is held by another simulated process');
     }
     this.#locked = true;
+    let held = true;
     return () => {
-      this.#locked = false;
+      if (held) this.#locked = false;
+      held = false;
       return Promise.resolve();
     };
   }

@@ -4,6 +4,7 @@
 
 import { StoreError } from '../core/errors.ts';
 import type { DiskFile } from '../ports/disk.ts';
+import { failureCodeOf, type DiskOperation } from './disk-faults.ts';
 import type { DiskSession, DiskStep } from './sim-disk-session.ts';
 import { byteCount, type SimInode } from './sim-inode.ts';
 
@@ -31,7 +32,7 @@ export class SimFile implements DiskFile {
   }
 
   readSync(target: Uint8Array, position: number): number {
-    if (!this.#open) throw this.#closedError('DISK_READ_FAILED');
+    if (!this.#open) throw this.#closedError('read');
     const effect = (): number => this.#inode.written.read(target, position);
     return this.#session.performSync({
       operation: 'read',
@@ -76,25 +77,24 @@ export class SimFile implements DiskFile {
     await this.#run({ operation: 'truncate', position: length, effect: () => this.#inode.truncate(length) });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (!this.#open) return;
     this.#open = false;
-    return this.#session.perform({ operation: 'close', path: this.path, effect: () => undefined });
+    await this.#session.perform({ operation: 'close', path: this.path, effect: () => undefined });
   }
 
   #run<Result>(step: Omit<DiskStep<Result>, 'path'>): Promise<Result> {
-    if (!this.#open) return Promise.reject(this.#closedError('DISK_READ_FAILED'));
+    if (!this.#open) return Promise.reject(this.#closedError(step.operation));
     return this.#session.perform({ ...step, path: this.path });
   }
 
   #checkWritable(): void {
-    if (!this.#open || !this.#writable) throw this.#closedError('DISK_WRITE_FAILED');
+    if (!this.#open || !this.#writable) throw this.#closedError('write');
   }
 
-  #closedError(code: 'DISK_READ_FAILED' | 'DISK_WRITE_FAILED'): StoreError {
-    return new StoreError(
-      code,
-      `${this.path}: the file is ${this.#open ? 'open for reading only' : 'closed'}`,
-    );
+  #closedError(operation: DiskOperation): StoreError {
+    const state = this.#open ? 'open for reading only' : 'closed';
+    return new StoreError(failureCodeOf(operation), `${this.path}: ${operation} on a file that is ${state}`);
   }
 
   #fullError(position: number): StoreError {
