@@ -94,3 +94,8 @@ export function partitionsFor(nodes: number, vnodes: number): number {
   while (partitions < nodes * vnodes && partitions < limits.partitionsMax) partitions *= 2;
   return partitions;
 }
+
+/** Whether a node is in the membership table. */
+export function isMember(config: NodeConfig, id: string): id is NodeId {
+  return config.members.some((member) => member.id === id);
+}

@@ -43,6 +43,31 @@ export const limits = {
   logQueueBytesMax: 128 * mebibyte,
   /** Entries of one group commit: one write and one sync. */
   batchBytesMax: 16 * mebibyte,
+  /** The holder of a data directory rewrites its lock file this often: 200 bytes, so often is cheap. */
+  lockTouchMs: 3_000,
+  /**
+   * A holder in another container or on another machine is dead when its lock file has not moved for so
+   * long: five missed rewrites. A restart in a new container after a crash waits for it.
+   */
+  lockStaleAfterMs: 15_000,
+  /** How often a lock file that may be stale is looked at. */
+  lockWatchMs: 250,
+  /** Entries of one group commit: making them visible takes a few milliseconds and must not hold up the rest. */
+  batchEntriesMax: 4_096,
+  /** Records up to this size are copied into the batch's own buffer; larger ones are written from where they are. */
+  batchCopyBytesMax: 16 * kibibyte,
+  /** Batch buffers that grew past this are not kept for the next batch. */
+  batchBufferBytesMax: mebibyte,
+  /** Bytes of a segment that recovery, compaction and backup read at once. */
+  segmentReadBytes: mebibyte,
+  /** Segments of one store: an index slot has 16 bits for it. */
+  segmentsMax: 0xffff,
+  /** Damaged ranges kept for the operator; the folder `quarantine` has them all. */
+  quarantinedMax: 100,
+  /** Entries of one page of a scan: each costs a read of its key. */
+  scanPageMax: 1_000,
+  /** Bytes of hints read at once, so that a replay of large values does not fill the memory. */
+  hintReadBytesMax: 8 * mebibyte,
   /** Reads up to this size go straight to the page cache (1 µs against 16 µs through the thread pool). */
   synchronousReadBytesMax: 64 * kibibyte,
   /** Handoff hints kept for one absent owner, and in total; beyond it anti-entropy takes over. */
@@ -52,8 +77,14 @@ export const limits = {
   hintReplayBatch: 64,
   /** Longest `node-state.json` that is read: it holds six short fields. */
   nodeStateBytesMax: 16 * kibibyte,
+  /** Read repairs under way at once; past it a repair is left to the next read or to anti-entropy. */
+  readRepairsInFlightMax: 1_024,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */
   nodesFileBytesMax: 1 * mebibyte,
+  /** Longest answer that a command takes from a node: the longest value, with room to spare. */
+  clientReplyBytesMax: 80 * mebibyte,
+  /** A `node.log` longer than this is set aside when its node starts; the one before is dropped. */
+  nodeLogBytesMax: 16 * mebibyte,
 } as const;

@@ -170,11 +170,14 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
     case kinds.digest: {
       const start = headerBytes + 1;
       need(bytes, start + 20);
+      const actor = decoder.decode(bytes.subarray(start + 19, start + 19 + 255));
+      // It ends up in HTTP headers and the order of versions: printable ASCII, as in records.
+      if (!/^[\x20-\x7e]+$/.test(actor)) throw invalid('the actor of a digest is not printable ASCII');
       const digest: VersionDigest = {
         dot: {
           wallMs: readUint48(bytes, start),
           counter: readUint16(bytes, start + 6),
-          actor: decoder.decode(bytes.subarray(start + 19, start + 19 + 255)),
+          actor,
         },
         expiresAtMs: readUint48(bytes, start + 8),
         tombstone: bytes[start + 14] === 1,

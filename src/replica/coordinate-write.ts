@@ -1,0 +1,171 @@
+/**
+ * One write, from its stamp to the last of its N owners.
+ *
+ * The record goes to all N owners at once and the client is answered at W durable holders (DeCandia et al.
+ * 2007, §4.5, §4.6). The rest is never cancelled: an owner that has not acknowledged by the deadline, or
+ * that can't be reached, gets a hint, durable on the node that keeps it. An acknowledgement counts once per
+ * node, so a hint counts only where the node holds nothing else of this write.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { WriteTally } from '../core/quorum.ts';
+import type { StoredRecord } from '../core/record.ts';
+import type { CancelTimer } from '../ports/clock.ts';
+import { preferenceOf, sendRecord, type Coordination } from './coordination.ts';
+import type { WriteOutcome } from './node-api.ts';
+import type { CallResult } from './remote-calls.ts';
+import { nextFallback, planWrite, type Preference, type WriteAssignment } from './routing.ts';
+
+/** Refusals that a hint would only meet again: the record itself is what the owner refuses. */
+const refusalsOfTheRecord: ReadonlySet<ErrorCode> = new Set([
+  'CLOCK_SKEW',
+  'RECORD_CORRUPT',
+  'RECORD_INVALID',
+  'FORMAT_UNSUPPORTED',
+  'NOT_OWNER',
+  'LIMIT_EXCEEDED',
+]);
+
+/** Sends a stamped record to its owners; resolves at W, at the deadline, or when W can't be reached any more. */
+export function coordinateWrite(
+  coordination: Coordination,
+  record: StoredRecord,
+  options: { readonly w: number; readonly timeoutMs: number },
+): Promise<WriteOutcome> {
+  return new Promise((resolve) => {
+    new CoordinatedWrite(coordination, record, options, resolve).start();
+  });
+}
+
+class CoordinatedWrite {
+  readonly #coordination: Coordination;
+  readonly #record: StoredRecord;
+  readonly #timeoutMs: number;
+  readonly #resolve: (outcome: WriteOutcome) => void;
+  readonly #preference: Preference;
+  readonly #tally: WriteTally;
+  /** Nodes that hold, or were asked to hold, any part of this write. */
+  readonly #holders = new Set<NodeId>();
+  #diskFull = false;
+  #answered = false;
+  #cancelDeadline: CancelTimer = () => undefined;
+
+  constructor(
+    coordination: Coordination,
+    record: StoredRecord,
+    options: { readonly w: number; readonly timeoutMs: number },
+    resolve: (outcome: WriteOutcome) => void,
+  ) {
+    this.#coordination = coordination;
+    this.#record = record;
+    this.#timeoutMs = options.timeoutMs;
+    this.#resolve = resolve;
+    this.#preference = preferenceOf(coordination.placement, record.token);
+    this.#tally = new WriteTally(options.w);
+  }
+
+  start(): void {
+    const { clock, config, isUp } = this.#coordination;
+    const assignments = planWrite({
+      preference: this.#preference,
+      coordinator: config.id,
+      isUp,
+      strict: config.quorumMode === 'strict',
+    });
+    this.#cancelDeadline = clock.startTimer(this.#timeoutMs, () => this.#answer('deadline'));
+    // All are counted as asked before any answer can come, or the tally would call the write missed too early.
+    for (const assignment of assignments) {
+      this.#holders.add(assignment.holder);
+      this.#tally.ask(assignment.counts);
+    }
+    this.#sendToOwners(assignments.filter((assignment) => assignment.hintFor === undefined));
+    for (const assignment of assignments) {
+      if (assignment.hintFor !== undefined) this.#sendHint(assignment.hintFor, assignment);
+    }
+    this.#answerIfDecided();
+  }
+
+  /** The owners get one and the same frame. */
+  #sendToOwners(assignments: readonly WriteAssignment[]): void {
+    sendRecord(this.#coordination, {
+      record: this.#record,
+      holders: assignments.map((assignment) => assignment.holder),
+      hintFor: undefined,
+      timeoutMs: this.#timeoutMs,
+      onResult: (owner, result) =>
+        this.#onResult({ holder: owner, hintFor: undefined, counts: true }, result),
+    });
+  }
+
+  #sendHint(owner: NodeId, assignment: WriteAssignment): void {
+    sendRecord(this.#coordination, {
+      record: this.#record,
+      holders: [assignment.holder],
+      hintFor: owner,
+      timeoutMs: this.#timeoutMs,
+      onResult: (_, result) => this.#onResult(assignment, result),
+    });
+  }
+
+  #onResult(assignment: WriteAssignment, result: CallResult): void {
+    if (result.kind === 'stored') {
+      this.#tally.acknowledge(assignment.counts);
+    } else {
+      if (result.kind === 'refused' && result.code === 'DISK_FULL') this.#diskFull = true;
+      if (result.kind !== 'refused' || !refusalsOfTheRecord.has(result.code)) this.#reroute(assignment);
+      this.#tally.fail(assignment.counts);
+    }
+    this.#answerIfDecided();
+  }
+
+  /** Finds another node to keep a hint for the owner that did not get the record. */
+  #reroute(failed: WriteAssignment): void {
+    const { config, isUp, observer } = this.#coordination;
+    const owner = failed.hintFor ?? failed.holder;
+    const fallback = nextFallback(this.#preference.fallbacks, isUp, this.#holders);
+    const holder = fallback ?? config.id;
+    if (holder === owner || (failed.hintFor !== undefined && holder === failed.holder)) {
+      observer.count('hints.refused');
+      observer.log(
+        'warn',
+        'hint.not-kept',
+        `no node could keep a hint for ${owner}; it lags until it is repaired`,
+      );
+      return;
+    }
+    const counts = config.quorumMode !== 'strict' && !this.#holders.has(holder);
+    this.#holders.add(holder);
+    this.#tally.ask(counts);
+    this.#sendHint(owner, { holder, hintFor: owner, counts });
+  }
+
+  #answerIfDecided(): void {
+    if (this.#tally.state !== 'pending') this.#answer(this.#tally.state);
+  }
+
+  #answer(reason: 'met' | 'missed' | 'deadline'): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    this.#cancelDeadline();
+    const { acknowledged, required } = this.#tally;
+    const { dot } = this.#record.version;
+    if (reason === 'met') {
+      this.#coordination.observer.count('puts.acknowledged');
+      this.#resolve({ kind: 'stored', dot, acknowledged, required });
+      return;
+    }
+    this.#coordination.observer.count('puts.unknown');
+    this.#resolve({
+      kind: 'unknown',
+      code: this.#diskFull ? 'DISK_FULL' : 'QUORUM_NOT_MET',
+      dot,
+      acknowledged,
+      required,
+      message:
+        `${acknowledged} of the required ${required} replicas acknowledged the write` +
+        `${reason === 'deadline' ? ` within ${this.#timeoutMs} ms` : ''}; it may still take effect. ` +
+        'Read the key, or write again.',
+    });
+  }
+}

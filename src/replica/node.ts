@@ -1,0 +1,292 @@
+/**
+ * The node: replica, coordinator and background loops put together over the ports.
+ *
+ * The very same class runs in production (`cli/serve.ts`), in the simulator (`sim/sim-cluster.ts`) and in a
+ * browser tab; only the ports differ. It owns its loops and awaits them in `stop()`; the store belongs to
+ * whoever opened it and is closed after.
+ */
+
+import type { NodeConfig, NodeId } from '../core/config.ts';
+import type { Checksum } from '../core/crc32.ts';
+import { computePlacement, type PlacementTable } from '../core/placement.ts';
+import { partitionOf, tokenOf } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Random } from '../ports/random.ts';
+import type { PeerIdentity, Transport } from '../ports/transport.ts';
+import type { Store, StoreStatus } from '../storage/store.ts';
+import { BackgroundTask } from './background-task.ts';
+import type { Coordination } from './coordination.ts';
+import { Coordinator } from './coordinator.ts';
+import { Counters } from './counters.ts';
+import { HintedHandoff } from './hinted-handoff.ts';
+import { NodeInspection } from './local-inspection.ts';
+import type {
+  Health,
+  HintStatus,
+  KeyPlacement,
+  NodeApi,
+  PeerStatus,
+  PutRequest,
+  Readiness,
+  ReadOutcome,
+  RequestOptions,
+  RingStatus,
+  WriteOutcome,
+} from './node-api.ts';
+import { NodeClock } from './node-clock.ts';
+import type { NodeIdentity } from './node-identity.ts';
+import { PeerHealth } from './peer-health.ts';
+import { readinessOf } from './readiness.ts';
+import { RemoteCalls } from './remote-calls.ts';
+import { Replica } from './replica.ts';
+import { RequestHandler } from './request-handler.ts';
+
+/** The epoch of a table that comes from a nodes file: it changes only with that file. */
+export const staticEpoch = 1;
+
+/** The placement table of a configuration: the same on every node that has the same members. */
+export function placementFor(config: NodeConfig): PlacementTable {
+  return computePlacement({
+    members: config.members,
+    partitions: config.partitions,
+    replicas: config.quorum.n,
+    epoch: staticEpoch,
+  });
+}
+
+export interface NodeOptions {
+  readonly config: NodeConfig;
+  readonly placement: PlacementTable;
+  readonly identity: NodeIdentity;
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly checksum: Checksum;
+}
+
+/** Starts a node; it serves requests when this resolves. */
+export async function startNode(options: NodeOptions): Promise<DynamoNode> {
+  const node = new DynamoNode(options);
+  await node.start();
+  return node;
+}
+
+export class DynamoNode implements NodeApi {
+  readonly id: NodeId;
+  readonly incarnation: number;
+  readonly local: NodeInspection;
+  readonly #options: NodeOptions;
+  readonly #peers: readonly NodeId[];
+  readonly #counters: Counters;
+  readonly #nodeClock: NodeClock;
+  readonly #health: PeerHealth;
+  readonly #calls: RemoteCalls;
+  readonly #coordinator: Coordinator;
+  readonly #handler: RequestHandler;
+  readonly #handoff: HintedHandoff;
+  readonly #heartbeat: BackgroundTask;
+
+  constructor(options: NodeOptions) {
+    const { config, placement, identity, store, transport, clock, random, checksum } = options;
+    this.#options = options;
+    this.id = config.id;
+    this.incarnation = identity.incarnation;
+    this.#peers = config.members.map((member) => member.id).filter((id) => id !== config.id);
+    const observer = (this.#counters = new Counters(options.observer));
+    const nodeClock = (this.#nodeClock = new NodeClock({
+      clock,
+      clockSkewMsMax: config.timing.clockSkewMsMax,
+      boundAtStartMs: identity.clockBoundAtStartMs,
+      saveBound: (wallMs) => identity.saveClockBound(wallMs),
+    }));
+    this.#health = new PeerHealth({ peers: this.#peers, ...config.timing });
+    const calls = (this.#calls = new RemoteCalls({
+      transport,
+      clock,
+      epoch: placement.epoch,
+      incarnation: identity.incarnation,
+      clockReading: () => nodeClock.last,
+      peerIncarnation: (peer) => this.#health.incarnationOf(peer),
+    }));
+    const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
+    const coordination: Coordination = {
+      config,
+      placement,
+      replica,
+      calls,
+      nodeClock,
+      clock,
+      random,
+      checksum,
+      observer,
+      isUp: (node) => this.#isUp(node),
+    };
+    this.local = new NodeInspection({ config, store, replica, checksum });
+    this.#coordinator = new Coordinator(coordination, identity.actor);
+    this.#handler = new RequestHandler({
+      transport,
+      replica,
+      calls,
+      nodeClock,
+      observer,
+      epoch: placement.epoch,
+    });
+    this.#handoff = new HintedHandoff({ coordination, store });
+    this.#heartbeat = new BackgroundTask({
+      name: 'heartbeat',
+      clock,
+      observer,
+      step: () => this.#beat(),
+      pauseAfterErrorMs: config.timing.heartbeatMs,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#nodeClock.start();
+    await this.#options.transport.start({
+      onFrame: (from, frame) => this.#onFrame(from, frame),
+      onConnected: (peer) => this.#onConnected(peer),
+      onDisconnected: (peer) => this.#onDisconnected(peer),
+    });
+    this.#heartbeat.start();
+    this.#handoff.start();
+  }
+
+  /** Refuses new requests, ends the loops, and closes the connections. Writes not yet acknowledged become hints. */
+  async stop(): Promise<void> {
+    this.#coordinator.stop();
+    this.#handler.stop();
+    await Promise.all([this.#heartbeat.stop(), this.#handoff.stop()]);
+    this.#calls.stop();
+    await this.#options.transport.stop();
+    await this.#nodeClock.stop();
+  }
+
+  put(request: PutRequest): Promise<WriteOutcome> {
+    return this.#coordinator.put(request);
+  }
+
+  get(request: RequestOptions & { readonly key: Uint8Array }): Promise<ReadOutcome> {
+    return this.#coordinator.get(request);
+  }
+
+  delete(request: RequestOptions & { readonly key: Uint8Array }): Promise<WriteOutcome> {
+    return this.#coordinator.delete(request);
+  }
+
+  health(): Health {
+    const { state, reason } = this.storage();
+    if (state === 'full') return { ok: false, code: 'DISK_FULL', message: reason };
+    if (state === 'read-only') return { ok: false, code: 'DISK_WRITE_FAILED', message: reason };
+    if (state !== 'open') return { ok: false, code: 'DISK_SYNC_FAILED', message: reason };
+    if (this.#nodeClock.isAheadOfWall) {
+      return {
+        ok: false,
+        code: 'CLOCK_AHEAD',
+        message: 'the wall clock was set back; check NTP on this machine',
+      };
+    }
+    return { ok: true };
+  }
+
+  readiness(): Readiness {
+    const { config, placement } = this.#options;
+    return readinessOf({ config, placement, isUp: (node) => this.#isUp(node) });
+  }
+
+  ring(): RingStatus {
+    const { config, placement } = this.#options;
+    const counts = new Map<NodeId, number>(config.members.map((member) => [member.id, 0]));
+    for (let partition = 0; partition < placement.partitions; partition++) {
+      for (const owner of placement.owners(partition)) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    }
+    return {
+      epoch: placement.epoch,
+      partitions: placement.partitions,
+      quorum: config.quorum,
+      partitionsPerNode: [...counts].map(([id, partitions]) => ({ id, partitions })),
+    };
+  }
+
+  placementOf(key: Uint8Array): KeyPlacement {
+    const { placement } = this.#options;
+    const token = tokenOf(key);
+    const partition = partitionOf(token, placement.partitions);
+    return {
+      token: hexadecimal(token.high) + hexadecimal(token.low),
+      partition,
+      owners: placement.owners(partition),
+      fallbacks: placement.fallbacks(partition),
+    };
+  }
+
+  hints(): HintStatus {
+    const targets = this.#options.store.hints();
+    return {
+      count: targets.reduce((sum, target) => sum + target.count, 0),
+      bytes: targets.reduce((sum, target) => sum + target.bytes, 0),
+      targets,
+      written: this.#counters.read('hints.written'),
+      delivered: this.#handoff.delivered,
+      refused: this.#counters.read('hints.refused'),
+      lastError: this.#handoff.lastError,
+    };
+  }
+
+  peers(): readonly PeerStatus[] {
+    const nowMs = this.#options.clock.monotonicNow();
+    const hints = this.#options.store.hints();
+    return this.#peers.map((id) => ({
+      id,
+      up: this.#health.isUp(id, nowMs),
+      incarnation: this.#health.incarnationOf(id),
+      silentMs: this.#health.silentMs(id, nowMs),
+      hintsPending: hints.find((hint) => hint.target === id)?.count ?? 0,
+    }));
+  }
+
+  storage(): StoreStatus {
+    return this.#options.store.status();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return this.#counters.readAll();
+  }
+
+  #isUp(node: NodeId): boolean {
+    return node === this.id || this.#health.isUp(node, this.#options.clock.monotonicNow());
+  }
+
+  #onFrame(from: PeerIdentity, frame: Uint8Array): void {
+    const nowMs = this.#options.clock.monotonicNow();
+    const wasUp = this.#health.isUp(from.id, nowMs);
+    this.#health.heard(from.id, nowMs);
+    if (!wasUp) this.#handoff.onTargetUp(from.id);
+    this.#handler.onFrame(from, frame);
+  }
+
+  #onConnected(peer: PeerIdentity): void {
+    this.#health.connected(peer, this.#options.clock.monotonicNow());
+    this.#handoff.onTargetUp(peer.id);
+  }
+
+  #onDisconnected(peer: PeerIdentity): void {
+    this.#health.disconnected(peer);
+    this.#calls.onDisconnected(peer);
+  }
+
+  /** Shows every peer that this node is alive; their answers show it of them. */
+  #beat(): Promise<number> {
+    const { clock, config } = this.#options;
+    this.#health.tick(clock.monotonicNow());
+    this.#calls.ask(this.#peers, { kind: 'ping' }, config.timing.peerDownAfterMs, () => undefined);
+    return Promise.resolve(config.timing.heartbeatMs);
+  }
+}
+
+function hexadecimal(half: number): string {
+  return half.toString(16).padStart(8, '0');
+}

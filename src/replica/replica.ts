@@ -1,0 +1,131 @@
+/**
+ * A replica: carries out what a coordinator (this node's own, or a peer's) asks of this node's store.
+ *
+ * Invariants: a record is stored only by an owner of its key or as a hint for one; a version whose
+ * checksum fails or whose stamp lies too far ahead is refused, not adopted; `stored` is said only once the
+ * store has made the version, or a later one, as durable as configured.
+ */
+
+import { isMember, type NodeConfig, type NodeId } from '../core/config.ts';
+import type { Checksum } from '../core/crc32.ts';
+import { errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
+import type { PlacementTable } from '../core/placement.ts';
+import { verifyRecord, type StoredRecord } from '../core/record.ts';
+import { partitionOf, tokenOf, type Token } from '../core/token.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { GetReply, Reply } from '../protocol/messages.ts';
+import type { Store } from '../storage/store.ts';
+import type { NodeClock } from './node-clock.ts';
+
+export class Replica {
+  readonly #config: NodeConfig;
+  readonly #store: Store;
+  readonly #placement: PlacementTable;
+  readonly #clock: NodeClock;
+  readonly #checksum: Checksum;
+  readonly #observer: Observer;
+  /** A store that lost something acknowledged can still tell what it has, but its answer proves nothing. */
+  readonly #evidence: boolean;
+
+  constructor(options: {
+    readonly config: NodeConfig;
+    readonly store: Store;
+    readonly placement: PlacementTable;
+    readonly clock: NodeClock;
+    readonly checksum: Checksum;
+    readonly observer: Observer;
+  }) {
+    this.#config = options.config;
+    this.#store = options.store;
+    this.#placement = options.placement;
+    this.#clock = options.clock;
+    this.#checksum = options.checksum;
+    this.#observer = options.observer;
+    this.#evidence = !options.store.status().evidenceLost;
+  }
+
+  /** Merges a record that a coordinator or a hint holder sent. Never throws. */
+  async put(record: StoredRecord, hintFor: NodeId | undefined): Promise<Reply> {
+    try {
+      this.check(record, hintFor);
+      await this.store(record, hintFor);
+      return { kind: 'stored' };
+    } catch (error) {
+      return this.#refuse('replica.put-refused', error);
+    }
+  }
+
+  /** Stores without the checks: for a record that this very node has just stamped or checked. */
+  async store(record: StoredRecord, hintFor: NodeId | undefined): Promise<void> {
+    if (hintFor === undefined) {
+      await this.#store.merge(record);
+    } else {
+      await this.#store.putHint(hintFor, record);
+      this.#observer.count('hints.written');
+    }
+  }
+
+  /** Answers from this node's store, or from a hint where it doesn't own the key. Never throws. */
+  async get(key: Uint8Array, want: 'record' | 'digest'): Promise<GetReply | (Reply & { kind: 'refused' })> {
+    try {
+      const token = tokenOf(key);
+      if (!this.owns(token)) return await this.#getHinted(key, token, want);
+      const evidence = this.#evidence;
+      if (want === 'record') {
+        const record = await this.#store.get(key, token);
+        return record === undefined ? { kind: 'nothing', evidence } : { kind: 'record', evidence, record };
+      }
+      const digest = await this.#store.digest(key, token);
+      return digest === undefined ? { kind: 'nothing', evidence } : { kind: 'digest', evidence, digest };
+    } catch (error) {
+      return this.#refuse('replica.get-refused', error);
+    }
+  }
+
+  owns(token: Token, node: NodeId = this.#config.id): boolean {
+    return this.#placement.owners(partitionOf(token, this.#placement.partitions)).includes(node);
+  }
+
+  /** Throws the reason why a record must not be stored here. */
+  check(record: StoredRecord, hintFor: NodeId | undefined): void {
+    if (!verifyRecord(record, this.#checksum)) {
+      throw new StoreError(
+        'RECORD_CORRUPT',
+        'the record does not match its checksum: it was damaged on the way',
+      );
+    }
+    if (hintFor !== undefined && !isMember(this.#config, hintFor)) {
+      throw new StoreError('UNKNOWN_NODE', `no hint is kept for ${hintFor}: it is no member of this cluster`);
+    }
+    const owner = hintFor ?? this.#config.id;
+    if (!this.owns(record.token, owner)) {
+      throw new StoreError(
+        'NOT_OWNER',
+        `${owner} does not own the key in placement epoch ${this.#placement.epoch}`,
+      );
+    }
+    if (!this.#clock.observe(record.version.dot)) {
+      this.#observer.count('clock.refused');
+      throw new StoreError(
+        'CLOCK_SKEW',
+        `the version is stamped ${record.version.dot.wallMs}, more than ${this.#config.timing.clockSkewMsMax} ms ` +
+          `ahead of the clock of ${this.#config.id}. Check the clocks (NTP) of both machines.`,
+      );
+    }
+  }
+
+  async #getHinted(key: Uint8Array, token: Token, want: 'record' | 'digest'): Promise<GetReply> {
+    const record = await this.#store.findHinted(key, token);
+    if (record === undefined) return { kind: 'nothing', evidence: false };
+    return want === 'record'
+      ? { kind: 'record', evidence: true, record }
+      : { kind: 'digest', evidence: true, digest: record.version };
+  }
+
+  #refuse(event: string, error: unknown): Reply & { kind: 'refused' } {
+    const code = errorCodeOf(error);
+    this.#observer.count(`refused.${code}`);
+    this.#observer.log('warn', event, errorMessageOf(error), { code });
+    return { kind: 'refused', code, message: errorMessageOf(error) };
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What arrives from peers: decoded, checked, answered.
+ *
+ * A frame that does not parse, or that belongs to another placement epoch, ends in a refusal and a line for the
+ * operator, never in a guess. Requests are idempotent merges and reads, so a doubled frame does no harm.
+ */
+
+import { errorCodeOf, errorMessageOf, type ErrorCode } from '../core/errors.ts';
+import type { HlcTime } from '../core/hybrid-logical-clock.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { PeerIdentity, Transport } from '../ports/transport.ts';
+import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
+import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
+import type { NodeClock } from './node-clock.ts';
+import type { RemoteCalls } from './remote-calls.ts';
+import type { Replica } from './replica.ts';
+
+export class RequestHandler {
+  readonly #transport: Transport;
+  readonly #replica: Replica;
+  readonly #calls: RemoteCalls;
+  readonly #nodeClock: NodeClock;
+  readonly #observer: Observer;
+  readonly #epoch: number;
+  #stopping = false;
+
+  constructor(options: {
+    readonly transport: Transport;
+    readonly replica: Replica;
+    readonly calls: RemoteCalls;
+    readonly nodeClock: NodeClock;
+    readonly observer: Observer;
+    readonly epoch: number;
+  }) {
+    this.#transport = options.transport;
+    this.#replica = options.replica;
+    this.#calls = options.calls;
+    this.#nodeClock = options.nodeClock;
+    this.#observer = options.observer;
+    this.#epoch = options.epoch;
+  }
+
+  /** Never throws. */
+  onFrame(from: PeerIdentity, frame: Uint8Array): void {
+    try {
+      const message = decodeMessage(frame);
+      // Clocks of nodes that talk stay together; one that is too far ahead is not followed.
+      if (!this.#nodeClock.observe(message.header.clock)) this.#observer.count('clock.refused');
+      if (message.type === 'reply') {
+        this.#calls.onReply(from, message.header, message.reply);
+      } else {
+        void this.#answer(from, message.header, message.request);
+      }
+    } catch (error) {
+      this.#observer.count('frames.refused');
+      this.#observer.log('warn', 'frame.refused', errorMessageOf(error), {
+        peer: from.id,
+        code: errorCodeOf(error),
+      });
+    }
+  }
+
+  /** Refuses new requests from now on: coordinators turn to other replicas at once. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  async #answer(from: PeerIdentity, header: MessageHeader, request: Request): Promise<void> {
+    const reply = await this.#carryOut(header, request);
+    const clock: HlcTime = this.#nodeClock.last;
+    if (!this.#transport.send(from.id, encodeReply({ ...header, clock }, reply))) {
+      this.#observer.count('replies.dropped');
+    }
+  }
+
+  async #carryOut(header: MessageHeader, request: Request): Promise<Reply> {
+    if (request.kind === 'ping') return { kind: 'pong' };
+    if (this.#stopping) return refused('STOPPING', 'this node is stopping');
+    if (header.epoch !== this.#epoch) {
+      return refused('PLACEMENT_MISMATCH', `placement epoch ${header.epoch}, this node is at ${this.#epoch}`);
+    }
+    switch (request.kind) {
+      case 'put':
+        return this.#replica.put(request.record, request.hintFor);
+      case 'get':
+        return this.#replica.get(request.key, request.want);
+    }
+  }
+}
+
+function refused(code: ErrorCode, message: string): Reply {
+  return { kind: 'refused', code, message };
+}

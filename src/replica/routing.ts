@@ -1,0 +1,81 @@
+/**
+ * Who is asked: the placement table seen through which nodes are up. Pure decisions; liveness changes
+ * where a record travels for now, never who owns it.
+ */
+
+import type { NodeId } from '../core/config.ts';
+
+/** One holder of one write. */
+export interface WriteAssignment {
+  readonly holder: NodeId;
+  /** The owner that the holder keeps a hint for; undefined when the holder is the owner. */
+  readonly hintFor: NodeId | undefined;
+  /** Whether the holder's acknowledgement counts toward W. */
+  readonly counts: boolean;
+}
+
+export interface Preference {
+  readonly owners: readonly NodeId[];
+  readonly fallbacks: readonly NodeId[];
+}
+
+/**
+ * Sends a write to every owner that is up and, for each that is down, to the next healthy fallback with a
+ * hint. Where no spare node is left the coordinator keeps the hint itself. An acknowledgement counts once per
+ * node, so such a hint counts only if the coordinator holds nothing else of this write; under `strict` only owners count.
+ */
+export function planWrite(options: {
+  readonly preference: Preference;
+  readonly coordinator: NodeId;
+  readonly isUp: (node: NodeId) => boolean;
+  readonly strict: boolean;
+}): WriteAssignment[] {
+  const { preference, coordinator, isUp, strict } = options;
+  const assignments: WriteAssignment[] = [];
+  const holders = new Set<NodeId>();
+  for (const owner of preference.owners) {
+    if (!isUp(owner)) continue;
+    holders.add(owner);
+    assignments.push({ holder: owner, hintFor: undefined, counts: true });
+  }
+  for (const owner of preference.owners) {
+    if (holders.has(owner)) continue;
+    const fallback = nextFallback(preference.fallbacks, isUp, holders);
+    const holder = fallback ?? coordinator;
+    assignments.push({ holder, hintFor: owner, counts: !strict && !holders.has(holder) });
+    holders.add(holder);
+  }
+  return assignments;
+}
+
+/** The next healthy fallback that does not hold the write already. */
+export function nextFallback(
+  fallbacks: readonly NodeId[],
+  isUp: (node: NodeId) => boolean,
+  holders: ReadonlySet<NodeId>,
+): NodeId | undefined {
+  return fallbacks.find((fallback) => isUp(fallback) && !holders.has(fallback));
+}
+
+/**
+ * The nodes to ask for a read, best first: the coordinator itself if it owns the key, the other owners that
+ * are up, then fallbacks in the place of owners that are down (they may hold hints); at most N.
+ */
+export function planRead(options: {
+  readonly preference: Preference;
+  readonly coordinator: NodeId;
+  readonly isUp: (node: NodeId) => boolean;
+}): NodeId[] {
+  const { preference, coordinator, isUp } = options;
+  const targets = preference.owners.filter(isUp);
+  const own = targets.indexOf(coordinator);
+  if (own > 0) {
+    targets.splice(own, 1);
+    targets.unshift(coordinator);
+  }
+  for (const fallback of preference.fallbacks) {
+    if (targets.length >= preference.owners.length) break;
+    if (isUp(fallback)) targets.push(fallback);
+  }
+  return targets;
+}
