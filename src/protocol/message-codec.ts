@@ -179,8 +179,8 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
           counter: readUint16(bytes, start + 6),
           actor,
         },
-        expiresAtMs: readUint48(bytes, start + 8),
         tombstone: bytes[start + 14] === 1,
+        expiresAtMs: readUint48(bytes, start + 8),
         checksum: readUint32(bytes, start + 15),
       };
       return { kind: 'digest', evidence, digest };

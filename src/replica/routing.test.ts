@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { NodeId } from '../core/config.ts';
+import { planRead, planWrite } from './routing.ts';
+
+const node = (index: number): NodeId => `n${index}` as NodeId;
+const ids = (...indices: number[]): NodeId[] => indices.map(node);
+const five = { owners: ids(1, 2, 3), fallbacks: ids(4, 5) };
+const three = { owners: ids(1, 2, 3), fallbacks: [] };
+const upExcept =
+  (...down: number[]) =>
+  (id: NodeId): boolean =>
+    !ids(...down).includes(id);
+
+test('a write goes to the N owners when all are up', () => {
+  const plan = planWrite({ preference: five, coordinator: node(5), isUp: () => true, strict: false });
+  assert.deepEqual(
+    plan.map(({ holder, hintFor }) => [holder, hintFor]),
+    [
+      ['n1', undefined],
+      ['n2', undefined],
+      ['n3', undefined],
+    ],
+  );
+});
+
+test('an owner that is down is replaced by the next healthy fallback with a hint that counts', () => {
+  const plan = planWrite({ preference: five, coordinator: node(1), isUp: upExcept(2, 4), strict: false });
+  assert.deepEqual(plan.at(-1), { holder: 'n5', hintFor: 'n2', counts: true });
+});
+
+test('without a spare node the coordinator keeps the hint, which does not count twice', () => {
+  const plan = planWrite({ preference: three, coordinator: node(1), isUp: upExcept(2), strict: false });
+  assert.deepEqual(plan.at(-1), { holder: 'n1', hintFor: 'n2', counts: false });
+});
+
+test('under strict no hint counts', () => {
+  const plan = planWrite({ preference: five, coordinator: node(1), isUp: upExcept(2), strict: true });
+  assert.deepEqual(plan.at(-1), { holder: 'n4', hintFor: 'n2', counts: false });
+});
+
+test('every owner is served once and no node counts twice, whoever is down', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.nat(7),
+      fc.array(fc.nat(7)),
+      fc.boolean(),
+      (nodes, n, coordinator, down, strict) => {
+        const members = Array.from({ length: nodes }, (_, index) => node(index));
+        const self = node(coordinator % nodes);
+        const preference = { owners: members.slice(0, n), fallbacks: members.slice(n) };
+        const isUp = (id: NodeId): boolean => id === self || !down.map(node).includes(id);
+        const plan = planWrite({ preference, coordinator: self, isUp, strict });
+        assert.deepEqual(
+          plan.map(({ holder, hintFor }) => hintFor ?? holder).toSorted(),
+          preference.owners.toSorted(),
+        );
+        const counting = plan.filter(({ counts }) => counts).map(({ holder }) => holder);
+        assert.equal(new Set(counting).size, counting.length);
+        assert.ok(plan.every(({ holder }) => isUp(holder)));
+      },
+    ),
+  );
+});
+
+test('a read asks the coordinator itself first when it is an owner', () => {
+  const targets = planRead({ preference: five, coordinator: node(3), isUp: () => true });
+  assert.deepEqual(targets, ['n3', 'n1', 'n2']);
+});
+
+test('a read asks fallbacks only in the place of owners that are down', () => {
+  const targets = planRead({ preference: five, coordinator: node(5), isUp: upExcept(1) });
+  assert.deepEqual(targets, ['n2', 'n3', 'n4']);
+});
