@@ -87,7 +87,7 @@ export default defineConfig({
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   env: { builtin: true, node: true },
-  ignorePatterns: ['dist', 'data', '.tmp'],
+  ignorePatterns: ['node_modules', 'dist', 'data', '.tmp'],
   rules: {
     eqeqeq: 'error',
     'import/no-cycle': 'error',
