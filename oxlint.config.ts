@@ -130,6 +130,7 @@ export default defineConfig({
     'unicorn/no-array-sort': 'off',
     'unicorn/consistent-function-scoping': 'off',
     'no-shadow': 'off',
+    'oxc/no-map-spread': 'off',
     'import/no-named-as-default-member': 'off',
   },
   overrides: [
@@ -158,6 +159,7 @@ export default defineConfig({
         'max-lines': ['error', { max: 600 }],
         'max-lines-per-function': 'off',
         'typescript/explicit-module-boundary-types': 'off',
+        'typescript/no-unsafe-type-assertion': 'off',
       },
     },
     {
