@@ -1,0 +1,107 @@
+/**
+ * The clock of one node under virtual time: it may start off, drift, and be set forwards or backwards.
+ *
+ * The hardware clock outlives the process, the timers do not: they belong to the scope of one life and
+ * never fire after it. Timers run on the drifting monotonic clock, as they do on a machine.
+ */
+
+import type { CancelTimer, Clock } from '../ports/clock.ts';
+import type { ProcessScope } from './process-scope.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimRandom } from './sim-random.ts';
+
+/** Wall time at the start of every run: 1 January 2030, UTC. */
+export const simulationStartWallMs = 1_893_456_000_000;
+
+/** A timer fires up to this much late, as timers do. */
+const timerLatenessMicrosMax = 1_000;
+/** How long a turn of the event loop takes at most when nothing holds it up. */
+const turnMicrosMax = 40;
+
+/** The clock hardware of a machine. */
+export class SimClockHardware {
+  readonly #scheduler: Scheduler;
+  #offsetMs: number;
+  readonly #driftPerMillion: number;
+
+  constructor(options: {
+    readonly scheduler: Scheduler;
+    /** What the wall clock is ahead of true time at the start. */
+    readonly offsetMs?: number;
+    /** Microseconds gained per second. */
+    readonly driftPerMillion?: number;
+  }) {
+    this.#scheduler = options.scheduler;
+    this.#offsetMs = options.offsetMs ?? 0;
+    this.#driftPerMillion = options.driftPerMillion ?? 0;
+  }
+
+  /** Sets the wall clock forwards, or backwards if negative. */
+  jump(byMs: number): void {
+    this.#offsetMs += byMs;
+  }
+
+  /** Microseconds that this machine has counted since the start of the run, drift included. */
+  countedMicros(): number {
+    const now = this.#scheduler.nowMicros;
+    return now + Math.floor((now * this.#driftPerMillion) / 1_000_000);
+  }
+
+  wallMs(): number {
+    return simulationStartWallMs + this.#offsetMs + Math.floor(this.countedMicros() / 1000);
+  }
+
+  /** How much true time passes while this machine counts so many microseconds. */
+  trueMicros(countedMicros: number): number {
+    return Math.ceil((countedMicros * 1_000_000) / (1_000_000 + this.#driftPerMillion));
+  }
+}
+
+/** The clock as one life of a node sees it. */
+export class SimClock implements Clock {
+  readonly #hardware: SimClockHardware;
+  readonly #scheduler: Scheduler;
+  readonly #random: SimRandom;
+  readonly #scope: ProcessScope;
+
+  constructor(options: {
+    readonly hardware: SimClockHardware;
+    readonly scheduler: Scheduler;
+    readonly random: SimRandom;
+    readonly scope: ProcessScope;
+  }) {
+    this.#hardware = options.hardware;
+    this.#scheduler = options.scheduler;
+    this.#random = options.random;
+    this.#scope = options.scope;
+  }
+
+  wallNow(): number {
+    return this.#hardware.wallMs();
+  }
+
+  monotonicNow(): number {
+    return this.#hardware.countedMicros() / 1000;
+  }
+
+  startTimer(delayMs: number, callback: () => void): CancelTimer {
+    const latenessMicros = this.#random.below(timerLatenessMicrosMax);
+    // A microsecond more than asked for makes up for rounding in both directions of the drift.
+    const delayMicros = this.#hardware.trueMicros(Math.max(0, delayMs) * 1000 + 1) + latenessMicros;
+    let isCancelled = false;
+    const cancel = this.#scheduler.after(delayMicros, () => {
+      this.#scope.enter(() => {
+        if (!isCancelled) callback();
+      });
+    });
+    // A timer that came due during a pause can still be cancelled by what enters before it.
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
+  }
+
+  nextTurn(callback: () => void): void {
+    this.#scheduler.after(1 + this.#random.below(turnMicrosMax), () => this.#scope.enter(callback));
+  }
+}
