@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NodeId } from '../core/config.ts';
+import { limits } from '../core/limits.ts';
+import type { Transport } from '../ports/transport.ts';
+import { decodeMessage } from '../protocol/message-codec.ts';
+import type { MessageHeader } from '../protocol/messages.ts';
+import { ManualClock } from '../sim/manual-clock.ts';
+import { RemoteCalls, type CallResult } from './remote-calls.ts';
+
+const n2 = 'n2' as NodeId;
+const n3 = 'n3' as NodeId;
+const zero = { wallMs: 0, counter: 0 };
+
+/** Calls of incarnation 7 to peers of incarnation 1; what is sent lands in `sent`. */
+function calls(): { clock: ManualClock; remote: RemoteCalls; sent: [NodeId, MessageHeader][] } {
+  const clock = new ManualClock();
+  const sent: [NodeId, MessageHeader][] = [];
+  const transport: Pick<Transport, 'send'> = {
+    send(to, frame) {
+      sent.push([to, decodeMessage(frame).header]);
+      return to !== n3;
+    },
+  };
+  const remote = new RemoteCalls({
+    transport: transport as Transport,
+    clock,
+    epoch: 1,
+    incarnation: 7,
+    clockReading: () => zero,
+    peerIncarnation: () => 1,
+  });
+  return { clock, remote, sent };
+}
+
+function headerSent(sent: readonly [NodeId, MessageHeader][]): MessageHeader {
+  const header = sent.at(-1)?.[1];
+  assert.ok(header !== undefined);
+  return header;
+}
+
+test('a reply of the incarnation that was asked ends the call and its timer', () => {
+  const { clock, remote, sent } = calls();
+  const results: CallResult[] = [];
+  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  const header = headerSent(sent);
+  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  assert.deepEqual(results, [{ kind: 'pong' }]);
+  assert.equal(clock.timers, 0);
+});
+
+test('replies to a past life, from a past life, or from a node not asked match nothing', () => {
+  const { remote, sent } = calls();
+  const results: CallResult[] = [];
+  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  const header = headerSent(sent);
+  remote.onReply({ id: n2, incarnation: 1 }, { ...header, incarnation: 6 }, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 2 }, header, { kind: 'pong' });
+  remote.onReply({ id: n3, incarnation: 1 }, header, { kind: 'pong' });
+  assert.deepEqual(results, []);
+});
+
+test('a peer that stays silent ends as a timeout, one that is not reached as unreachable', () => {
+  const { clock, remote } = calls();
+  const results = new Map<NodeId, string>();
+  remote.ask([n2, n3], { kind: 'ping' }, 100, (peer, result) => results.set(peer, result.kind));
+  assert.deepEqual([...results], [[n3, 'unreachable']]);
+  clock.advance(100);
+  assert.equal(results.get(n2), 'timeout');
+});
+
+test('the end of a connection ends what that peer was asked, at once', () => {
+  const { clock, remote } = calls();
+  const results: CallResult[] = [];
+  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  remote.onDisconnected({ id: n2, incarnation: 1 });
+  assert.deepEqual(results, [{ kind: 'unreachable' }]);
+  assert.equal(clock.timers, 0);
+});
+
+test('a peer that never answers holds no more than its limit of requests', () => {
+  const { remote, sent } = calls();
+  let unreachable = 0;
+  for (let index = 0; index < limits.peerRequestsInFlightMax + 10; index++) {
+    remote.ask([n2], { kind: 'ping' }, 1_000, (_, result) => {
+      if (result.kind === 'unreachable') unreachable++;
+    });
+  }
+  assert.equal(unreachable, 10);
+  assert.equal(sent.length, limits.peerRequestsInFlightMax);
+});
