@@ -1,0 +1,131 @@
+/**
+ * One open file of the real disk.
+ *
+ * A descriptor is closed only when no operation uses it any more: its number is given to the next
+ * file that is opened, and a late write would end up there. After a failed sync every later one
+ * fails too: the kernel reports the loss once and then calls the lost pages clean.
+ */
+
+import { close, fdatasync, fstat, ftruncate, read, readSync, writev, type Stats } from 'node:fs';
+import { StoreError } from '../core/errors.ts';
+import type { DiskFile } from '../ports/disk.ts';
+import { closedFileError, diskError, type DiskOperation } from './disk-error.ts';
+import { completed, promised } from './promised.ts';
+import { writeFully, type WriteSome } from './write-fully.ts';
+
+export class OpenFile implements DiskFile {
+  readonly path: string;
+  readonly #fullPath: string;
+  readonly #descriptor: number;
+  readonly #writeSome: WriteSome;
+  #operationsUnderWay = 0;
+  #closing: Promise<void> | undefined;
+  #onIdle: (() => void) | undefined;
+  #syncFailure: StoreError | undefined;
+
+  /** Takes over `descriptor`. */
+  constructor(options: { readonly path: string; readonly fullPath: string; readonly descriptor: number }) {
+    this.path = options.path;
+    this.#fullPath = options.fullPath;
+    this.#descriptor = options.descriptor;
+    this.#writeSome = (chunks, position) =>
+      promised<number>((done) => writev(this.#descriptor, chunks, position, done));
+  }
+
+  size(): Promise<number> {
+    return this.#use('read', `look at ${this.#fullPath}`, async () => {
+      const stats = await promised<Stats>((done) => fstat(this.#descriptor, done));
+      return stats.size;
+    });
+  }
+
+  read(target: Uint8Array, position: number): Promise<number> {
+    return this.#use('read', this.#describeRead(target, position), async () => {
+      let total = 0;
+      while (total < target.length) {
+        const start = total;
+        const taken = await promised<number>((done) =>
+          read(this.#descriptor, target, start, target.length - start, position + start, done),
+        );
+        if (taken === 0) break;
+        total += taken;
+      }
+      return total;
+    });
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    if (this.#closing !== undefined) throw closedFileError('read', this.#fullPath);
+    let total = 0;
+    try {
+      while (total < target.length) {
+        const taken = readSync(this.#descriptor, target, total, target.length - total, position + total);
+        if (taken === 0) break;
+        total += taken;
+      }
+    } catch (cause) {
+      throw diskError('read', this.#describeRead(target, position), cause);
+    }
+    return total;
+  }
+
+  write(chunks: readonly Uint8Array[], position: number): Promise<void> {
+    return this.#use('write', `write at offset ${position} of ${this.#fullPath}`, () =>
+      writeFully(this.#writeSome, chunks, position),
+    );
+  }
+
+  sync(): Promise<void> {
+    return this.#use('sync', `sync ${this.#fullPath}`, async () => {
+      if (this.#syncFailure !== undefined) throw this.#syncFailure;
+      try {
+        await completed((done) => fdatasync(this.#descriptor, done));
+      } catch (cause) {
+        this.#syncFailure = diskError('sync', `sync ${this.#fullPath}`, cause);
+        throw this.#syncFailure;
+      }
+    });
+  }
+
+  truncate(length: number): Promise<void> {
+    return this.#use('write', `truncate ${this.#fullPath} to ${length} bytes`, () =>
+      completed((done) => ftruncate(this.#descriptor, length, done)),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeWhenIdle();
+    return this.#closing;
+  }
+
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#operationsUnderWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    try {
+      await completed((done) => close(this.#descriptor, done));
+    } catch (cause) {
+      throw diskError('write', `close ${this.#fullPath}`, cause);
+    }
+  }
+
+  /** Runs one operation on the descriptor and keeps it open meanwhile. */
+  async #use<Result>(operation: DiskOperation, action: string, body: () => Promise<Result>): Promise<Result> {
+    if (this.#closing !== undefined) throw closedFileError(operation, this.#fullPath);
+    this.#operationsUnderWay += 1;
+    try {
+      return await body();
+    } catch (cause) {
+      throw cause instanceof StoreError ? cause : diskError(operation, action, cause);
+    } finally {
+      this.#operationsUnderWay -= 1;
+      if (this.#operationsUnderWay === 0) this.#onIdle?.();
+    }
+  }
+
+  #describeRead(target: Uint8Array, position: number): string {
+    return `read ${target.length} bytes at offset ${position} of ${this.#fullPath}`;
+  }
+}
