@@ -79,6 +79,14 @@ export interface VersionFields {
 
 const noBytes = new Uint8Array(0);
 
+/** Where the key starts in an encoded record, for those who compare no more than that. */
+export const recordKeyOffset = headerBytes;
+
+/** Where the 48 bits of the expiry lie in an encoded record with a key of this length. */
+export function recordExpiryOffset(keyLength: number): number {
+  return headerBytes + keyLength + 16;
+}
+
 /** Encodes a new version into a record of its own. Throws `RECORD_INVALID` for fields out of range. */
 export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredRecord {
   const { key, dot } = fields;

@@ -1,0 +1,106 @@
+/**
+ * Group commit: one batch is on its way to the disk, the next fills meanwhile (DeWitt et al. 1984).
+ *
+ * Entries become visible only after their batch is as durable as configured, in batch order. An
+ * idle log commits at the end of the turn, so that all that one turn produced shares one sync.
+ */
+
+import type { Checksum } from '../core/crc32.ts';
+import { StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import { Batch, BatchBuffers } from './batch.ts';
+import type { BatchPlace } from './log-writer.ts';
+import { batchHeaderBytes } from './segment-format.ts';
+
+export interface GroupCommitOptions {
+  readonly clock: Clock;
+  readonly checksum: Checksum;
+  /** Writes a batch, or rejects with a `StoreError`. */
+  readonly write: (batch: Batch) => Promise<BatchPlace>;
+  /** Makes a batch visible, and resolves those who wait for it. */
+  readonly onDurable: (batch: Batch, place: BatchPlace) => void;
+  readonly onRefused: (batch: Batch, error: StoreError) => void;
+}
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  readonly #buffers = new BatchBuffers();
+  /** Batches not begun; entries go to the last. */
+  readonly #queue: Batch[] = [];
+  #queueBytes = 0;
+  #isRunning = false;
+  #drained: (() => void)[] = [];
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Appends an entry to the batch that is filling. Throws `OVERLOADED` past `limits.logQueueBytesMax`. */
+  append(
+    kind: number,
+    spaceName: Uint8Array,
+    payload: Uint8Array,
+  ): { readonly batch: Batch; readonly batchOffset: number } {
+    // A lone entry is taken whatever its size: an idle log is not overloaded.
+    if (this.#queueBytes > 0 && this.#queueBytes + payload.length > limits.logQueueBytesMax) {
+      throw new StoreError(
+        'OVERLOADED',
+        `${this.#queueBytes} bytes wait for the log, at most ${limits.logQueueBytesMax} may; try again shortly`,
+        { retryable: true },
+      );
+    }
+    const batch = this.#batchFor(payload.length);
+    const before = batch.bytes;
+    const batchOffset = batch.append(kind, spaceName, payload);
+    this.#queueBytes += batch.bytes - before;
+    this.#schedule();
+    return { batch, batchOffset };
+  }
+
+  /** Resolves once nothing is queued or under way. */
+  drained(): Promise<void> {
+    if (!this.#isRunning) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  #batchFor(length: number): Batch {
+    const last = this.#queue.at(-1);
+    if (last?.hasRoomFor(length) === true) return last;
+    const batch = new Batch({ checksum: this.#options.checksum, buffer: this.#buffers.take() });
+    this.#queue.push(batch);
+    return batch;
+  }
+
+  #schedule(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#options.clock.nextTurn(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const batch = this.#queue.shift();
+    if (batch === undefined) {
+      this.#isRunning = false;
+      for (const resolve of this.#drained.splice(0)) resolve();
+      return;
+    }
+    try {
+      const place = await this.#options.write(batch);
+      this.#options.onDurable(batch, place);
+      batch.settle(undefined);
+    } catch (error) {
+      const refusal = error instanceof StoreError ? error : unexpected(error);
+      this.#options.onRefused(batch, refusal);
+      batch.settle(refusal);
+    }
+    this.#queueBytes -= batch.bytes - batchHeaderBytes;
+    this.#buffers.give(batch.buffer);
+    // Those who were just answered may write again in this turn: they then share the next sync.
+    this.#options.clock.nextTurn(() => void this.#run());
+  }
+}
+
+function unexpected(error: unknown): StoreError {
+  return new StoreError('INTERNAL', 'a batch could not be written', { cause: error });
+}

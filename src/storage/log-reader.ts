@@ -1,0 +1,118 @@
+/**
+ * Reads of the log engine: what the index points to, verified, and nothing that is not durable yet.
+ *
+ * A read that has to wait for the disk first notes every place it may need, because slots move
+ * meanwhile, and pins the segments, because compaction may replace them meanwhile.
+ */
+
+import { equalBytes } from '../core/bytes.ts';
+import type { NodeId } from '../core/config.ts';
+import { mergeRecords } from '../core/merge.ts';
+import { errorCodeOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
+import type { Token } from '../core/token.ts';
+import { corruptError, type EntryPlace, type EntryReader } from './entry-reader.ts';
+import type { KeySpace } from './key-space.ts';
+import type { LogIndex } from './log-index.ts';
+
+export class LogReader {
+  readonly #index: LogIndex;
+  readonly #reader: EntryReader;
+
+  constructor(options: { readonly index: LogIndex; readonly reader: EntryReader }) {
+    this.#index = options.index;
+    this.#reader = options.reader;
+  }
+
+  /** The record under a key. Throws rather than to answer "nothing" when one of its token is unreadable. */
+  async get(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    const table = space.table(token);
+    const first = table.find(token);
+    if (first < 0) return undefined;
+    const places = [this.#index.placeOf(table, first)];
+    for (let slot = table.findNext(first); slot >= 0; slot = table.findNext(slot)) {
+      places.push(this.#index.placeOf(table, slot));
+    }
+    let failure: unknown;
+    for (const place of places) place.segment.pin();
+    try {
+      for (const place of places) {
+        try {
+          const record = await this.#recordAt(space, token, place);
+          if (equalBytes(record.key, key)) return record;
+        } catch (error) {
+          failure = error;
+        }
+      }
+    } finally {
+      for (const place of places) place.segment.release();
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
+
+  /** What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. */
+  digest(space: KeySpace, key: Uint8Array, token: Token): VersionDigest | undefined {
+    const slot = this.#index.find(space, key, token);
+    if (slot < 0) return undefined;
+    const table = space.table(token);
+    if (table.isDamagedAt(slot)) throw corruptError(this.#index.placeOf(table, slot));
+    return this.#index.digestOf(space, table, slot);
+  }
+
+  /** Some hints for a target, from the lowest token on. One that is corrupt is skipped; see `onLostHint`. */
+  async hints(
+    target: NodeId,
+    limit: number,
+    onLostHint: (space: KeySpace, token: Token, place: EntryPlace) => void,
+  ): Promise<readonly StoredRecord[]> {
+    const space = this.#index.hints.get(target);
+    const table = space?.tables[0];
+    if (space === undefined || table === undefined) return [];
+    const records: StoredRecord[] = [];
+    let bytes = 0;
+    let failure: unknown;
+    const places: { readonly token: Token; readonly place: EntryPlace }[] = [];
+    for (let slot = table.firstSlot(); slot >= 0 && places.length < limit; slot = table.slotAfter(slot)) {
+      const place = this.#index.placeOf(table, slot);
+      if (places.length > 0 && bytes + place.length > limits.hintReadBytesMax) break;
+      bytes += place.length;
+      places.push({ token: { high: table.tokenHighAt(slot), low: table.tokenLowAt(slot) }, place });
+    }
+    for (const { place } of places) place.segment.pin();
+    try {
+      for (const { token, place } of places) {
+        try {
+          records.push(await this.#recordAt(space, token, place));
+        } catch (error) {
+          failure = error;
+          if (errorCodeOf(error) === 'RECORD_CORRUPT') onLostHint(space, token, place);
+        }
+      }
+    } finally {
+      for (const { place } of places) place.segment.release();
+    }
+    if (records.length === 0 && failure !== undefined) throw failure;
+    return records;
+  }
+
+  /** The newest version of a key among the hints for all targets. */
+  async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    let newest: StoredRecord | undefined;
+    for (const space of [...this.#index.hints.values()]) {
+      const record = await this.get(space, key, token);
+      if (record !== undefined) newest = newest === undefined ? record : mergeRecords(newest, record);
+    }
+    return newest;
+  }
+
+  async #recordAt(space: KeySpace, token: Token, place: EntryPlace): Promise<StoredRecord> {
+    try {
+      return await this.#reader.record(place, space.nameBytes.length);
+    } catch (error) {
+      this.#index.markDamaged(space, token, place);
+      throw error;
+    }
+  }
+}
