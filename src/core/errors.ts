@@ -15,6 +15,9 @@ const errorCodes = [
   'METHOD_NOT_ALLOWED',
   'NOT_FOUND',
   'NOT_SUPPORTED',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'REQUEST_TIMEOUT',
+  'HEADERS_TOO_LARGE',
   // Quorums and time.
   'QUORUM_NOT_MET',
   'CLOCK_SKEW',

@@ -33,6 +33,37 @@ export const limits = {
   bodyBytesInFlightMax: 256 * mebibyte,
   /** Client requests under way in one node; past it the answer is OVERLOADED. */
   requestsInFlightMax: 8_192,
+  /** Pipelined requests of one connection that wait their turn: two socket reads full of the shortest. */
+  clientHeldRequestsMax: 4_096,
+  /** Replies queued over all connections; past it a GET is answered OVERLOADED before it fetches a value. */
+  clientOutputBytesTotalMax: 512 * mebibyte,
+  /** A client at its output cap that takes no byte for this long is not reading, only asking. */
+  clientReadStallMs: 5_000,
+  /** A client that owes us bytes, or that we owe bytes, may be silent for this long. */
+  clientStallMs: 30_000,
+  /** Request line and headers; a key of `keyBytesMax`, percent-encoded, takes 12 KiB of it. */
+  httpHeaderBytesMax: 16 * kibibyte,
+  /** A client has this long to send its headers: every honest one sends them in one packet. */
+  httpHeadersTimeoutMs: 10_000,
+  /** And this long for the whole request: the longest value at 0.5 MiB/s. */
+  httpRequestTimeoutMs: 120_000,
+  /** Idle connections are kept this long: longer than the pools of common clients and proxies (60 s). */
+  httpKeepAliveMs: 72_000,
+  /** How often the two request timeouts are looked at; they are that much coarser. */
+  httpTimeoutCheckMs: 2_000,
+  /** A refused upload is read on and thrown away for so long, so that the refusal is not lost to a reset. */
+  httpLingerMs: 1_000,
+  httpLingerBytesMax: 4 * mebibyte,
+  /** An unread body up to this size is skipped; for a longer one the connection is closed. */
+  httpSkippedBodyBytesMax: 64 * kibibyte,
+  /** Requests under way when the node stops have this long to finish. */
+  httpStopGraceMs: 5_000,
+  /** Longest JSON body of an inspection request, beside a value in it. */
+  inspectionBodyBytesMax: 64 * kibibyte,
+  /** Longest `?timeout=`: a client that waits longer has long lost its own connection. */
+  requestTimeoutMsMax: 60_000,
+  /** Longest `?ttl=`: a hundred years, far below the 48 bits of an expiry. */
+  ttlMsMax: 100 * 365 * 86_400_000,
   /** Distinct coordinators whose versions one store may hold: an index slot has 16 bits for it. */
   actorsMax: 0xfff0,
   /** Partitions of one cluster: the placement table is in memory and travels as one message. */
@@ -66,8 +97,6 @@ export const limits = {
   quarantinedMax: 100,
   /** Entries of one page of a scan: each costs a read of its key. */
   scanPageMax: 1_000,
-  /** Bytes of hints read at once, so that a replay of large values does not fill the memory. */
-  hintReadBytesMax: 8 * mebibyte,
   /** Reads up to this size go straight to the page cache (1 µs against 16 µs through the thread pool). */
   synchronousReadBytesMax: 64 * kibibyte,
   /** Handoff hints kept for one absent owner, and in total; beyond it anti-entropy takes over. */
@@ -75,6 +104,17 @@ export const limits = {
   hintBytesMax: 1024 * mebibyte,
   /** Hints sent to a returned owner before waiting for its acknowledgements. */
   hintReplayBatch: 64,
+  /** Bytes of hints that one read hands out (and always at least one hint): they are all in memory at once. */
+  hintReadBytesMax: 8 * mebibyte,
+  /** Bytes of rows that a backup of `classic-level` copies at a time. */
+  backupBatchBytes: 1 * mebibyte,
+  /** Free space before a full `classic-level` database is recovered: its log as table files, and some air. */
+  databaseReopenBytesMin: 16 * mebibyte,
+  /**
+   * Payload of one section of a checkpoint or hint file: what is in memory at once while one is read, and
+   * what the event loop waits for while its checksum is computed (about 0.2 ms).
+   */
+  sectionBytesMax: 256 * kibibyte,
   /** Longest `node-state.json` that is read: it holds six short fields. */
   nodeStateBytesMax: 16 * kibibyte,
   /** Read repairs under way at once; past it a repair is left to the next read or to anti-entropy. */
