@@ -1,0 +1,131 @@
+/**
+ * Starts one node of the local cluster as a background process, and waits until it answers.
+ *
+ * The process is detached: it outlives the command and its terminal. A start ends in one of four ways, each
+ * with what a person needs to go on; a node that is merely slow is left to go on starting.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { extname, join } from 'node:path';
+
+import { formatAddress, type Address } from './address.ts';
+import { nameOf, type ClusterNode } from './cluster-settings.ts';
+import { dataDirectoryOf, healthOf, processOf, type LocalCluster } from './local-cluster.ts';
+import { lastLines, logPathOf, prepareLog, sizeOf } from './node-log.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** Lines of its log that are shown when a node did not start. */
+const shownLogLines = 15;
+
+export interface Launch {
+  readonly node: ClusterNode;
+  readonly pid: number;
+  /** Resolves once the node answers, has ended, or `boundMs` have passed. */
+  waitForAnswer(boundMs: number): Promise<LaunchOutcome>;
+}
+
+export type LaunchOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
+
+/** Why a node's address cannot be bound now; undefined when it can. */
+export async function portProblem(node: ClusterNode): Promise<string | undefined> {
+  for (const address of [node.address, node.peerAddress]) {
+    if (address === undefined) continue;
+    const code = await bindErrorOf(address);
+    const text = formatAddress(address);
+    if (code === undefined) continue;
+    if (code === 'EADDRINUSE') {
+      return `${text}, the address of ${node.id}, is in use by another program: stop that, or give ${node.id} another address`;
+    }
+    return `${text}, the address of ${node.id}, cannot be bound on this machine (${code}): all nodes of a local cluster run here`;
+  }
+  return undefined;
+}
+
+/** Starts the process of a node that does not run. */
+export async function launchNode(cluster: LocalCluster, node: ClusterNode): Promise<Launch> {
+  const dataDirectory = dataDirectoryOf(cluster, node);
+  const logStart = await prepareLog(dataDirectory);
+  const child = spawnNode(cluster, node, dataDirectory);
+  const logPath = logPathOf(dataDirectory);
+
+  async function failure(what: string): Promise<LaunchOutcome> {
+    const lines = await lastLines(logPath, {
+      count: shownLogLines,
+      since: logStart,
+      until: await sizeOf(logPath),
+    });
+    const said = lines.length === 0 ? ['(it wrote nothing)'] : lines;
+    return {
+      ok: false,
+      message: [
+        `${nameOf(node)} ${what}. Its log, ${logPath}, ends:`,
+        ...said.map((line) => `  ${line}`),
+      ].join('\n'),
+    };
+  }
+
+  return {
+    node,
+    pid: child.pid ?? 0,
+    async waitForAnswer(boundMs) {
+      let answered = false;
+      await waitUntil(
+        async () => {
+          if (hasEnded(child)) return true;
+          // Another process may hold the port: only an answer of this very process counts.
+          answered =
+            (await processOf(cluster, node))?.pid === child.pid && (await healthOf(node)).kind !== 'silent';
+          return answered;
+        },
+        { boundMs },
+      );
+      if (answered) return { ok: true };
+      if (hasEnded(child)) return failure(`did not start (${endOf(child)})`);
+      return failure(
+        `has not answered within ${Math.round(boundMs / 1000)} s and is still starting (pid ${child.pid ?? 0})`,
+      );
+    },
+  };
+}
+
+function spawnNode(cluster: LocalCluster, node: ClusterNode, dataDirectory: string): ChildProcess {
+  const log = openSync(logPathOf(dataDirectory), 'a');
+  try {
+    const child = spawn(
+      process.execPath,
+      [mainPath(), 'serve', '--id', node.id, '--config', cluster.configPath, '--data-dir', dataDirectory],
+      { detached: true, windowsHide: true, stdio: ['ignore', log, log] },
+    );
+    child.on('error', () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** `main` beside this file: `.ts` in a checkout, `.js` in a package. */
+function mainPath(): string {
+  return join(import.meta.dirname, `main${extname(import.meta.filename)}`);
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+function endOf(child: ChildProcess): string {
+  if (child.signalCode !== null) return `ended by ${child.signalCode}`;
+  return child.exitCode === null ? 'no process could be made' : `exit code ${child.exitCode}`;
+}
+
+function bindErrorOf(address: Address): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+    server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
+      server.close(() => resolve(undefined));
+    });
+  });
+}

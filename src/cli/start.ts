@@ -1,0 +1,33 @@
+/** `mini-dynamo start <id>`: nodes that were killed or stopped come back. */
+
+import { bringUp, defaultStartWaitMs } from './bring-up.ts';
+import { nameOf } from './cluster-settings.ts';
+import { clusterCommand, parseSeconds, withExamples } from './command-options.ts';
+import { chosenNodes, openLocalCluster, readinessOf, type ClusterLocation } from './local-cluster.ts';
+import { remark, say } from './terminal.ts';
+
+interface StartOptions extends ClusterLocation {
+  readonly wait: number;
+}
+
+export const startCommand = withExamples(
+  clusterCommand('start')
+    .description('start nodes in the background and wait until they answer')
+    .argument('<ids...>', 'the nodes to start')
+    .option('--wait <seconds>', 'how long to wait for them', parseSeconds, defaultStartWaitMs)
+    .action(start),
+  [['start n2', 'n2 comes back and is handed what it missed']],
+);
+
+async function start(ids: readonly string[], options: StartOptions): Promise<void> {
+  const cluster = await openLocalCluster(options);
+  cluster.settings.warnings.forEach(remark);
+  const { started, alreadyRunning } = await bringUp(cluster, chosenNodes(cluster, ids), options.wait);
+  for (const launch of started) say(`${nameOf(launch.node)} started, pid ${launch.pid}`);
+  for (const node of alreadyRunning) say(`${nameOf(node)} is already running`);
+  for (const { node } of started) {
+    const readiness = await readinessOf(node);
+    // Without its peers a node answers but cannot meet a quorum: that is their absence, not its failure.
+    if (readiness.kind !== 'yes') remark(`${node.id} is not ready yet: ${readiness.message}`);
+  }
+}

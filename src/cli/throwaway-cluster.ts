@@ -1,0 +1,102 @@
+/**
+ * A cluster of real processes in a temporary folder on ports of its own, for `demo` and the end-to-end
+ * tests. It never touches `./data` or the cluster of `./nodes.json`.
+ */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
+import { nodeOf, type ClusterNode } from './cluster-settings.ts';
+import { killNode, stopNode, type EndOutcome } from './end-process.ts';
+import { freePorts } from './free-ports.ts';
+import { KeyClient } from './key-client.ts';
+import { dataDirectoryOf, openLocalCluster, type LocalCluster } from './local-cluster.ts';
+
+const stopWaitMs = 20_000;
+
+export interface ThrowawayOptions {
+  readonly nodes: number;
+  /** Further fields of the nodes file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Where to keep the data instead of a temporary folder, such as a small file system. */
+  readonly dataRoot?: string;
+}
+
+export class ThrowawayCluster {
+  readonly local: LocalCluster;
+  /** Holds the nodes file and, by default, the data. */
+  readonly folder: string;
+
+  private constructor(local: LocalCluster, folder: string) {
+    this.local = local;
+    this.folder = folder;
+  }
+
+  /** Writes the nodes file; nothing runs yet. Nodes are n1, n2, … */
+  static async create(options: ThrowawayOptions): Promise<ThrowawayCluster> {
+    const folder = await mkdtemp(join(tmpdir(), 'mini-dynamo-'));
+    const ports = await freePorts(options.nodes);
+    const config = join(folder, 'nodes.json');
+    const file = {
+      nodes: ports.map((port, index) => ({ id: `n${index + 1}`, addr: `127.0.0.1:${port}` })),
+      vnodes: 64,
+      n: 3,
+      r: 2,
+      w: 2,
+      ...options.settings,
+    };
+    await writeFile(config, `${JSON.stringify(file, undefined, 2)}\n`);
+    const local = await openLocalCluster({ config, dataDir: options.dataRoot ?? join(folder, 'data') });
+    return new ThrowawayCluster(local, folder);
+  }
+
+  get nodes(): readonly ClusterNode[] {
+    return this.local.settings.nodes;
+  }
+
+  get ids(): readonly string[] {
+    return this.nodes.map((node) => node.id);
+  }
+
+  node(id: string): ClusterNode {
+    return nodeOf(this.local.settings, id);
+  }
+
+  client(id: string): KeyClient {
+    return new KeyClient(this.node(id).address);
+  }
+
+  dataDirectory(id: string): string {
+    return dataDirectoryOf(this.local, this.node(id));
+  }
+
+  /** Starts all nodes, or these, and waits until they answer. */
+  async start(...ids: readonly string[]): Promise<void> {
+    const nodes = ids.length === 0 ? this.nodes : ids.map((id) => this.node(id));
+    await bringUp(this.local, nodes, defaultStartWaitMs);
+  }
+
+  /** Waits until all nodes, or these, can meet both quorums with every peer that runs. */
+  async ready(...ids: readonly string[]): Promise<void> {
+    await waitUntilReady(ids.length === 0 ? this.nodes : ids.map((id) => this.node(id)), defaultStartWaitMs);
+  }
+
+  /** SIGKILL to all of these at once. */
+  async kill(...ids: readonly string[]): Promise<void> {
+    await Promise.all(ids.map((id) => killNode(this.dataDirectory(id))));
+  }
+
+  /** SIGTERM, and SIGKILL for a node that does not end. */
+  stop(id: string): Promise<EndOutcome> {
+    return stopNode(this.dataDirectory(id), stopWaitMs);
+  }
+
+  /** Kills what still runs and removes every trace. */
+  async remove(): Promise<void> {
+    await this.kill(...this.ids);
+    await rm(this.local.dataRoot, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,58 @@
+/** `mini-dynamo up`: all nodes of `nodes.json` in the background, and what to try with them. */
+
+import { formatAddress } from './address.ts';
+import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
+import { clusterCommand, parseSeconds, urlOf, withExamples } from './command-options.ts';
+import { openLocalCluster, processOf, type ClusterLocation, type LocalCluster } from './local-cluster.ts';
+import { formatTable, remark, say } from './terminal.ts';
+
+interface UpOptions extends ClusterLocation {
+  readonly wait: number;
+}
+
+export const upCommand = withExamples(
+  clusterCommand('up')
+    .description('start every node of the cluster in the background and wait until they are ready')
+    .option('--wait <seconds>', 'how long to wait for them', parseSeconds, defaultStartWaitMs)
+    .action(up),
+  [
+    ['up', 'the nodes of ./nodes.json, data in ./data'],
+    ['up --config five.json --data-dir /var/lib/shop', 'another cluster'],
+  ],
+);
+
+async function up(options: UpOptions): Promise<void> {
+  const cluster = await openLocalCluster(options);
+  cluster.settings.warnings.forEach(remark);
+  const { nodes } = cluster.settings;
+  const { started, alreadyRunning } = await bringUp(cluster, nodes, options.wait);
+  await waitUntilReady(nodes, options.wait);
+  if (started.length === 0) say(`All ${alreadyRunning.length} nodes are already running.`);
+  say(await runningTable(cluster));
+  whatToTry(cluster).forEach(say);
+}
+
+async function runningTable(cluster: LocalCluster): Promise<string> {
+  const rows = await Promise.all(
+    cluster.settings.nodes.map(async (node) => {
+      const running = await processOf(cluster, node);
+      return [node.id, formatAddress(node.address), String(running?.pid ?? '-'), 'ready'];
+    }),
+  );
+  return formatTable([['NODE', 'ADDRESS', 'PID', 'STATE'], ...rows]);
+}
+
+function whatToTry(cluster: LocalCluster): readonly string[] {
+  const [first, second = first] = cluster.settings.nodes;
+  if (first === undefined || second === undefined) return [];
+  const last = cluster.settings.nodes.at(-1) ?? first;
+  return [
+    '',
+    'Try:',
+    `  curl -i -X PUT --data-binary hello ${urlOf(first.address)}/kv/greeting`,
+    `  curl -i ${urlOf(second.address)}/kv/greeting`,
+    `  mini-dynamo kill ${last.id}      # then read and write again, and: mini-dynamo start ${last.id}`,
+    '  mini-dynamo status',
+    '  mini-dynamo down',
+  ];
+}
