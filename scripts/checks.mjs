@@ -6,8 +6,8 @@
  * stages as arguments run only those: `npm test -- lint typecheck`.
  */
 
-import { spawn } from 'child_process';
-import { stripVTControlCharacters } from 'util';
+import { spawn } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 import { isSupported, tooOldMessage } from '../bin/runtime.mjs';
 
 const stages = ['fmtcheck', 'lint', 'typecheck', 'test:repo', 'test:unit'];
@@ -24,6 +24,7 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 
+/** @type {Awaited<ReturnType<typeof run>>[]} */
 const results = [];
 for (const stage of wanted.length > 0 ? wanted : stages) results.push(await run(stage));
 
@@ -32,12 +33,16 @@ for (const { stage, ok, seconds } of results) {
   console.log(`${ok ? '✔' : '✘'} ${stage.padEnd(10)} ${seconds.toFixed(1).padStart(6)} s`);
 }
 for (const line of results.flatMap(({ skips }) => skips)) console.log(`skipped: ${line}`);
+/** @param {'passed' | 'failed' | 'skipped'} field */
 const sum = (field) => results.reduce((total, result) => total + result[field], 0);
 const skipped = sum('skipped');
 console.log(`${sum('passed')} passed, ${sum('failed')} failed` + (skipped > 0 ? `, ${skipped} skipped` : ''));
 process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 
-/** Runs one stage, shows what it says as it says it, and counts its tests; a stage without tests counts as one. */
+/**
+ * Runs one stage, shows what it says as it says it, and counts its tests; a stage without tests counts as one.
+ * @param {string} stage
+ */
 async function run(stage) {
   console.log(`\n── ${stage} ──`);
   const startedMs = performance.now();
@@ -47,7 +52,7 @@ async function run(stage) {
     env: process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env,
   });
   let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
+  child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => {
     output += text;
     process.stdout.write(text);
   });
@@ -56,25 +61,28 @@ async function run(stage) {
   return { stage, seconds, ...judge(output, code === 0) };
 }
 
-/** Reads the summary of node's test runner (`ℹ pass 12`), where the stage printed one. */
+/**
+ * Reads the summary of node's test runner (`ℹ pass 12`), where the stage printed one.
+ * @param {string} output
+ * @param {boolean} exitedWell
+ */
 function judge(output, exitedWell) {
   const text = stripVTControlCharacters(output);
-  const counts = {};
-  for (const [, name, count] of text.matchAll(/^[ℹ#] (tests|pass|fail|cancelled|skipped) (\d+)$/gm)) {
-    counts[name] = Number(count);
-  }
-  if (counts.tests === undefined) {
+  /** @param {string} name */
+  const count = (name) => Number(new RegExp(`^[ℹ#] ${name} (\\d+)$`, 'm').exec(text)?.[1] ?? NaN);
+  const tests = count('tests');
+  if (Number.isNaN(tests)) {
     return { ok: exitedWell, passed: exitedWell ? 1 : 0, failed: exitedWell ? 0 : 1, skipped: 0, skips: [] };
   }
-  if (counts.tests === 0) console.log('this stage ran no test, which counts as a failure');
-  const failed = counts.fail + counts.cancelled;
-  const ok = exitedWell && failed === 0 && counts.tests > 0;
-  const skips = Array.from(text.matchAll(/^\s*﹣ (.+)$/gm), ([, line]) => line);
+  if (tests === 0) console.log('this stage ran no test, which counts as a failure');
+  const failed = count('fail') + count('cancelled');
+  const ok = exitedWell && failed === 0 && tests > 0;
+  const skips = new Set(Array.from(text.matchAll(/^\s*﹣ (.+)$/gm), ([, line]) => line));
   return {
     ok,
-    passed: counts.pass,
+    passed: count('pass'),
     failed: ok ? 0 : Math.max(failed, 1),
-    skipped: counts.skipped,
-    skips: [...new Set(skips)],
+    skipped: count('skipped'),
+    skips: [...skips],
   };
 }

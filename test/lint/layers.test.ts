@@ -116,13 +116,6 @@ const plants: readonly Plant[] = [
     source: `export * from 'node:fs';\nexport * from 'zod';\nexport const y = Date.now() + Math.random();`,
     rule: undefined,
   })),
-  {
-    title: 'the adapter of the native storage package may import it',
-    folder: 'storage',
-    source: `export * from 'classic-level';`,
-    rule: undefined,
-    fileName: 'classic-level-planted.ts',
-  },
 ];
 
 const planted = plants.map((plant, index) => ({
