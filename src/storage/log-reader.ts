@@ -61,12 +61,11 @@ export class LogReader {
     return this.#index.digestOf(space, table, slot);
   }
 
-  /** Some hints for a target, from the lowest token on. One that is corrupt is skipped; see `onLostHint`. */
-  async hints(
-    target: NodeId,
-    limit: number,
-    onLostHint: (space: KeySpace, token: Token, place: EntryPlace) => void,
-  ): Promise<readonly StoredRecord[]> {
+  /**
+   * Some hints for a target, from the lowest token on. A corrupt one can never be delivered: it is
+   * forgotten, and left to anti-entropy, rather than to stand before all the others for ever.
+   */
+  async hints(target: NodeId, limit: number): Promise<readonly StoredRecord[]> {
     const space = this.#index.hints.get(target);
     const table = space?.tables[0];
     if (space === undefined || table === undefined) return [];
@@ -87,7 +86,7 @@ export class LogReader {
           records.push(await this.#recordAt(space, token, place));
         } catch (error) {
           failure = error;
-          if (errorCodeOf(error) === 'RECORD_CORRUPT') onLostHint(space, token, place);
+          if (errorCodeOf(error) === 'RECORD_CORRUPT') this.#forget(space, token, place);
         }
       }
     } finally {
@@ -105,6 +104,12 @@ export class LogReader {
       if (record !== undefined) newest = newest === undefined ? record : mergeRecords(newest, record);
     }
     return newest;
+  }
+
+  #forget(space: KeySpace, token: Token, place: EntryPlace): void {
+    const table = space.table(token);
+    const slot = this.#index.slotAt(table, token, place);
+    if (slot >= 0) this.#index.removeSlot(space, table, slot);
   }
 
   async #recordAt(space: KeySpace, token: Token, place: EntryPlace): Promise<StoredRecord> {

@@ -11,7 +11,7 @@
 
 import type { Durability } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
-import { errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
+import { assert, errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
 import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -94,9 +94,11 @@ export class LogWriter {
   async write(batch: Batch): Promise<BatchPlace> {
     if (this.#state === 'failed') throw this.failedError();
     const segment = await this.#segmentFor(batch.bytes);
-    const chunks = batch.seal(segment.batchMark, this.#sequence);
+    const batchMark = segment.batchMark;
+    assert(batchMark !== undefined, 'a segment that is written to has its mark');
+    const chunks = batch.seal(batchMark, this.#sequence);
     const isFirst = segment.end === 0;
-    if (isFirst) chunks.unshift(encodeSegmentHeader(segment, this.#options.checksum));
+    if (isFirst) chunks.unshift(encodeSegmentHeader({ ...segment, batchMark }, this.#options.checksum));
     const offset = isFirst ? segmentHeaderBytes : segment.end;
     try {
       await segment.file.write(chunks, segment.end);

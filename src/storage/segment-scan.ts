@@ -58,6 +58,8 @@ export interface SegmentScanResult {
   readonly evidenceLost: boolean;
   /** Whether anything before `end` was not believed. */
   readonly isDamaged: boolean;
+  /** Whether the last batch was an empty one: a compaction ends its file with it. */
+  readonly endsEmpty: boolean;
   readonly batchMark: number | undefined;
 }
 
@@ -78,6 +80,7 @@ class SegmentScan {
   #sequence: number;
   #evidenceLost = false;
   #isDamaged = false;
+  #endsEmpty = false;
 
   constructor(options: SegmentScanOptions) {
     this.#options = options;
@@ -108,6 +111,7 @@ class SegmentScan {
       sequence: this.#sequence,
       evidenceLost: this.#evidenceLost,
       isDamaged: this.#isDamaged,
+      endsEmpty: this.#endsEmpty,
       batchMark: this.#mark,
     };
   }
@@ -130,6 +134,7 @@ class SegmentScan {
     }
     this.#offset = offset + batchHeaderBytes + header.payloadBytes;
     this.#sequence = header.sequence + header.entries;
+    this.#endsEmpty = header.entries === 0;
   }
 
   /** The header of a good batch at an offset, with all of the batch in the window. */

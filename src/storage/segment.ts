@@ -13,8 +13,7 @@ import { dropKind } from './segment-format.ts';
 import { segmentPath, type SegmentName } from './segment-name.ts';
 
 export interface SegmentParts extends SegmentName {
-  readonly batchMark: number;
-  /** Entries appended in the life of the log before this segment. */
+  readonly batchMark: number | undefined;
   readonly sequence: number;
   readonly file: DiskFile;
   /** Where the next batch goes: 0 as long as not even the header is written. */
@@ -25,7 +24,9 @@ export class Segment implements SegmentName {
   readonly firstId: number;
   readonly lastId: number;
   readonly generation: number;
-  readonly batchMark: number;
+  /** Undefined until the scan of a segment with a damaged header has found it. */
+  batchMark: number | undefined;
+  /** Entries appended in the life of the log before this segment. */
   readonly sequence: number;
   readonly file: DiskFile;
   readonly path: string;

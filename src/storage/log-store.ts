@@ -1,0 +1,225 @@
+/**
+ * The segmented log engine: one log is the write-ahead log, the data and the snapshot, and an index in
+ * memory says where in it the newest version of each key lies (Sheehy & Smith, "Bitcask", 2010;
+ * Rosenblum & Ousterhout, "The design and implementation of a log-structured file system", 1992).
+ *
+ * This file only puts the parts together; each part has a file of its own: `appender.ts` decides
+ * and stages, `group-commit.ts` and `log-writer.ts` make durable, `log-index.ts` finds,
+ * `log-reader.ts` and `token-scan.ts` read, `recovery.ts` starts, `maintenance.ts` keeps it small and
+ * quick to start. Simplified: all segments stay open, and all of the index stays in memory.
+ */
+
+import type { Durability, NodeId } from '../core/config.ts';
+import type { Checksum } from '../core/crc32.ts';
+import { errorMessageOf, StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
+import type { Token } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Disk } from '../ports/disk.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Random } from '../ports/random.ts';
+import { Appender } from './appender.ts';
+import type { EntryReader } from './entry-reader.ts';
+import { GroupCommit } from './group-commit.ts';
+import type { LogIndex } from './log-index.ts';
+import { LogReader } from './log-reader.ts';
+import { LogWriter } from './log-writer.ts';
+import { Quarantine } from './quarantine.ts';
+import { recoverLog, type RecoveredLog } from './recovery.ts';
+import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from './store.ts';
+import { scanPage, type ScanOptions } from './token-scan.ts';
+
+export interface LogStoreOptions {
+  /** The data directory; the caller holds its lock. */
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly checksum: Checksum;
+  /** A power of two, the same at every start. */
+  readonly partitions: number;
+  readonly durability: Durability;
+  readonly valueBytesMax?: number;
+  readonly segmentBytesMax?: number;
+  readonly hintBytesPerTargetMax?: number;
+  readonly hintBytesMax?: number;
+  /** Told once when a sync has failed: only a restart helps, so the node should stop itself. */
+  readonly onFailed?: (reason: string) => void;
+}
+
+/** Recovers the log in `disk` and opens it. Rejects only when the disk does not let it. */
+export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
+  const { disk, observer, checksum, partitions } = options;
+  const quarantine = new Quarantine({ disk, observer });
+  const recovered = await recoverLog({ disk, observer, checksum, partitions, quarantine });
+  return new LogStore(options, recovered, quarantine);
+}
+
+export class LogStore implements Store {
+  readonly #quarantine: Quarantine;
+  readonly #index: LogIndex;
+  readonly #entries: EntryReader;
+  readonly #reader: LogReader;
+  readonly #writer: LogWriter;
+  readonly #commit: GroupCommit;
+  readonly #appender: Appender;
+  readonly #options: LogStoreOptions;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: LogStoreOptions, recovered: RecoveredLog, quarantine: Quarantine) {
+    this.#options = options;
+    this.#quarantine = quarantine;
+    this.#index = recovered.index;
+    this.#entries = recovered.reader;
+    this.#reader = new LogReader({ index: recovered.index, reader: recovered.reader });
+    this.#writer = new LogWriter({
+      ...options,
+      segmentBytesMax: options.segmentBytesMax ?? limits.segmentBytesDefault,
+      segments: recovered.index.segments,
+      active: recovered.active,
+      lastId: recovered.lastId,
+      sequence: recovered.sequence,
+      onSealed: () => undefined,
+      onFailed: (reason) => options.onFailed?.(reason),
+    });
+    this.#commit = new GroupCommit({
+      clock: options.clock,
+      checksum: options.checksum,
+      write: (batch) => this.#writer.write(batch),
+      onDurable: (batch, place) => this.#appender.settle(batch, place),
+      onRefused: (batch, error) => this.#appender.refuse(batch, error),
+    });
+    this.#appender = new Appender({
+      index: recovered.index,
+      commit: this.#commit,
+      recordBytesMax: recordBytesMax({
+        keyBytes: limits.keyBytesMax,
+        valueBytes: options.valueBytesMax ?? limits.valueBytesDefault,
+      }),
+      hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
+      hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
+    });
+  }
+
+  async get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    this.#checkOpen();
+    return await this.#reader.get(this.#index.own, key, token);
+  }
+
+  async digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
+    this.#checkOpen();
+    return await Promise.resolve(this.#reader.digest(this.#index.own, key, token));
+  }
+
+  async merge(record: StoredRecord): Promise<MergeResult> {
+    this.#checkWritable();
+    return await this.#appender.merge(this.#index.own, record);
+  }
+
+  async scan(options: ScanOptions): Promise<ScanPage> {
+    this.#checkOpen();
+    return await Promise.resolve(scanPage(this.#index, this.#entries, options));
+  }
+
+  async putHint(target: NodeId, record: StoredRecord): Promise<void> {
+    this.#checkWritable();
+    await this.#appender.merge(this.#index.space(target), record);
+  }
+
+  async readHints(target: NodeId, limit: number): Promise<readonly StoredRecord[]> {
+    this.#checkOpen();
+    return await this.#reader.hints(target, limit);
+  }
+
+  async removeHint(target: NodeId, record: StoredRecord): Promise<void> {
+    this.#checkWritable();
+    await this.#appender.drop(this.#index.space(target), record);
+  }
+
+  async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    this.#checkOpen();
+    return await this.#reader.findHinted(key, token);
+  }
+
+  hints(): readonly HintSummary[] {
+    const summaries: HintSummary[] = [];
+    for (const [target, space] of this.#index.hints) {
+      if (space.keys > 0) summaries.push({ target, count: space.keys, bytes: space.bytes });
+    }
+    return summaries;
+  }
+
+  status(): StoreStatus {
+    let logBytes = 0;
+    let liveBytes = 0;
+    for (const segment of this.#index.segments.inOrder()) {
+      logBytes += segment.end;
+      liveBytes += segment.liveBytes;
+    }
+    return {
+      engine: 'log',
+      state: this.#closing === undefined ? this.#writer.state : 'closed',
+      reason: this.#writer.reason,
+      keys: this.#index.own.keys,
+      logBytes,
+      liveBytes,
+      segments: this.#index.segments.count,
+      logEntries: this.#writer.sequence,
+      operations: this.#appender.operations,
+      lastSyncWallMs: this.#writer.lastSyncWallMs,
+      lastSnapshotWallMs: undefined,
+      snapshotBytes: 0,
+      compactions: 0,
+      compactedBytes: 0,
+      quarantined: this.#quarantine.ranges,
+      evidenceLost: this.#quarantine.evidenceLost,
+    };
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#checkOpen();
+    await Promise.resolve();
+  }
+
+  async sync(): Promise<void> {
+    this.#checkOpen();
+    await this.#commit.drained();
+    await this.#writer.sync();
+  }
+
+  async backup(path: string): Promise<void> {
+    this.#checkOpen();
+    await Promise.resolve(path);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commit.drained();
+    this.#writer.stop();
+    try {
+      if (this.#writer.state !== 'failed') await this.#writer.sync();
+    } catch (error) {
+      this.#options.observer.log('error', 'log.close-failed', 'the log could not be synced at the end', {
+        error: errorMessageOf(error),
+      });
+    }
+    for (const segment of this.#index.segments.inOrder()) {
+      this.#index.segments.remove(segment);
+      segment.retire();
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new StoreError('STORE_CLOSED', 'the store is closed');
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#writer.state === 'failed') throw this.#writer.failedError();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Replays one segment file into the index. Replaying is merging: see `log-index.ts`.
+ */
+
+import type { Checksum } from '../core/crc32.ts';
+import { errorMessageOf, StoreError } from '../core/errors.ts';
+import { decodeRecord } from '../core/record.ts';
+import { tokenOf } from '../core/token.ts';
+import { FileWindow } from './file-window.ts';
+import type { LogIndex } from './log-index.ts';
+import { isAllZeros, type Quarantine } from './quarantine.ts';
+import {
+  decodeDrop,
+  dropKind,
+  firstGeneration,
+  recordKind,
+  segmentHeaderBytes,
+  type EntryView,
+} from './segment-format.ts';
+import { scanSegment, type SegmentScanResult } from './segment-scan.ts';
+import type { Segment } from './segment.ts';
+
+export interface SegmentReplayOptions {
+  readonly segment: Segment;
+  /** Length of the file. */
+  readonly size: number;
+  readonly index: LogIndex;
+  readonly checksum: Checksum;
+  readonly quarantine: Quarantine;
+  /** Where the replay starts, when not at the segment's start. */
+  readonly from?: { readonly offset: number; readonly sequence: number };
+  /** Sequence at which the next segment starts, as far as that is known. */
+  readonly nextSequence: number | undefined;
+  readonly isLast: boolean;
+}
+
+/** Reads a segment to its end, and sets the segment's `end` and `batchMark`. */
+export async function replaySegment(options: SegmentReplayOptions): Promise<SegmentScanResult> {
+  const { segment, size, index, checksum, quarantine, from } = options;
+  const isHeaderKnown = segment.batchMark !== undefined;
+  const isCompacted = segment.generation > firstGeneration;
+  const start = Math.min(segmentHeaderBytes, size);
+  let result: SegmentScanResult;
+  try {
+    result = await scanSegment({
+      window: new FileWindow(segment.file, size),
+      checksum,
+      offset: from?.offset ?? start,
+      sequence: from?.sequence ?? (isHeaderKnown ? segment.sequence : 0),
+      batchMark: segment.batchMark,
+      hasGaps: isCompacted || !isHeaderKnown,
+      nextSequence: options.nextSequence,
+      isLast: options.isLast,
+      onEntry: (entry, bytes, offset) => replayEntry(index, segment, entry, bytes, offset),
+      onDamage: async (damage) => {
+        const range = {
+          file: segment.path,
+          offset: damage.offset,
+          bytes: damage.bytes,
+          reason: damage.reason,
+        };
+        const isWorthless =
+          damage.isTornTail && (await isAllZeros(segment.file, damage.offset, damage.bytes));
+        if (isWorthless) quarantine.note(range);
+        else await quarantine.keep(segment.file, range);
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'DISK_READ_FAILED') throw error;
+    // A disk that does not hand out this file must not keep the node from starting with the others.
+    quarantine.note({ file: segment.path, offset: 0, bytes: size, reason: errorMessageOf(error) });
+    segment.end = size;
+    return {
+      end: size,
+      sequence: options.nextSequence ?? segment.sequence,
+      evidenceLost: true,
+      isDamaged: true,
+      endsEmpty: false,
+      batchMark: segment.batchMark,
+    };
+  }
+  segment.end = result.end;
+  segment.batchMark = result.batchMark;
+  if (isCompacted && !result.endsEmpty) {
+    const reason = 'the file that a compaction wrote is cut short';
+    quarantine.note({ file: segment.path, offset: result.end, bytes: 0, reason });
+    return { ...result, evidenceLost: true, isDamaged: true };
+  }
+  return result;
+}
+
+function replayEntry(
+  index: LogIndex,
+  segment: Segment,
+  entry: EntryView,
+  bytes: Uint8Array,
+  offset: number,
+): void {
+  const payload = bytes.subarray(entry.payloadStart, entry.start + entry.length);
+  const place = { segment, offset, length: entry.length };
+  const space = index.space(entry.spaceName);
+  if (entry.kind === recordKind) {
+    const record = decodeRecord(payload);
+    segment.note(recordKind, space, entry.length);
+    index.applyRecord({ space, key: record.key, token: record.token, version: record.version }, place);
+    return;
+  }
+  const drop = entry.kind === dropKind ? decodeDrop(payload) : undefined;
+  if (drop === undefined) {
+    throw new StoreError(
+      'FORMAT_UNSUPPORTED',
+      `the entry of kind ${entry.kind} at offset ${offset} of ${segment.path} is not one that this version knows; ` +
+        'it was written by a newer one, so start that',
+    );
+  }
+  segment.note(dropKind, space, entry.length);
+  index.applyDrop({ space, key: drop.key, token: tokenOf(drop.key), dot: drop.dot }, place);
+}
