@@ -89,6 +89,8 @@ export const limits = {
   batchCopyBytesMax: 16 * kibibyte,
   /** Batch buffers that grew past this are not kept for the next batch. */
   batchBufferBytesMax: mebibyte,
+  /** Default length at which a segment ends: large enough to be few, small enough to be compacted in a second. */
+  segmentBytesDefault: 64 * mebibyte,
   /** Bytes of a segment that recovery, compaction and backup read at once. */
   segmentReadBytes: mebibyte,
   /** Segments of one store: an index slot has 16 bits for it. */
