@@ -14,6 +14,7 @@ export class ProcessScope {
   #isAlive = true;
   #isPaused = false;
   #waiting: (() => void)[] = [];
+  readonly #mourners = new Set<() => void>();
 
   constructor(name: string, scheduler: Scheduler) {
     this.name = name;
@@ -51,8 +52,17 @@ export class ProcessScope {
     if (this.#waiting.length > 0) this.#scheduler.after(1, () => this.#enterFirst());
   }
 
+  /** Calls back when this process is killed; the function returned takes that back. */
+  onKilled(callback: () => void): () => void {
+    this.#mourners.add(callback);
+    return () => this.#mourners.delete(callback);
+  }
+
   kill(): void {
     this.#isAlive = false;
     this.#waiting = [];
+    const mourners = [...this.#mourners];
+    this.#mourners.clear();
+    for (const callback of mourners) callback();
   }
 }

@@ -63,6 +63,8 @@ export class SimClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #random: SimRandom;
   readonly #scope: ProcessScope;
+  /** The last turn that was asked for: the next one asked for comes after it. */
+  #lastTurnMicros = 0;
 
   constructor(options: {
     readonly hardware: SimClockHardware;
@@ -102,6 +104,8 @@ export class SimClock implements Clock {
   }
 
   nextTurn(callback: () => void): void {
-    this.#scheduler.after(1 + this.#random.below(turnMicrosMax), () => this.#scope.enter(callback));
+    const soon = this.#scheduler.nowMicros + 1 + this.#random.below(turnMicrosMax);
+    this.#lastTurnMicros = Math.max(soon, this.#lastTurnMicros + 1);
+    this.#scheduler.at(this.#lastTurnMicros, () => this.#scope.enter(callback));
   }
 }

@@ -77,8 +77,12 @@ export class SimConnection {
     const link = network.link(from.transport.id, to.transport.id);
     if (link.refusePerMillion > 0 && network.random.chance(link.refusePerMillion)) return false;
     network.framesSent += 1;
-    if (link.lossPerMillion > 0 && network.random.chance(link.lossPerMillion)) return true;
+    if (link.lossPerMillion > 0 && network.random.chance(link.lossPerMillion)) {
+      network.narrator?.tellFrame('lost', from.transport.id, to.transport.id, frame);
+      return true;
+    }
     const blocked = network.blockedBetween(from.transport.id, to.transport.id);
+    network.narrator?.tellFrame(blocked ?? 'sent', from.transport.id, to.transport.id, frame);
     if (blocked === 'hold') to.held.push(frame);
     if (blocked !== undefined) return true;
     this.#carry(from, to, frame);
@@ -143,6 +147,7 @@ export class SimConnection {
         if (!to.isOpen) return;
         network.framesDelivered += 1;
         scheduler.trace.addBytes(frame);
+        network.narrator?.tellFrame('arrived', from.transport.id, to.transport.id, frame);
         to.transport.arrived(from.transport, frame.slice());
       });
     });

@@ -8,6 +8,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { Narrator } from './narrator.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimConnection } from './sim-connection.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -52,6 +53,9 @@ export class SimNetwork {
   conditions: LinkConditions;
   framesSent = 0;
   framesDelivered = 0;
+  readonly narrator: Narrator | undefined;
+  /** Told before each frame is taken; may end the sender's life, and then the frame goes nowhere. */
+  beforeSend: ((from: NodeId) => void) | undefined;
   readonly #members: readonly NodeId[];
   readonly #transports = new Map<NodeId, SimTransport>();
   readonly #connections = new Set<SimConnection>();
@@ -63,11 +67,13 @@ export class SimNetwork {
     readonly random: SimRandom;
     readonly members: readonly NodeId[];
     readonly conditions?: LinkConditions;
+    readonly narrator?: Narrator | undefined;
   }) {
     this.scheduler = options.scheduler;
     this.random = options.random;
     this.#members = options.members;
     this.conditions = options.conditions ?? healthyLink;
+    this.narrator = options.narrator;
   }
 
   /** The transport of a new life of a node. */

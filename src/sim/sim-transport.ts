@@ -58,6 +58,7 @@ export class SimTransport implements Transport {
   }
 
   send(to: NodeId, frame: Uint8Array): boolean {
+    if (this.isListening) this.#network.beforeSend?.(this.id);
     const peer = this.#open.get(to);
     if (peer === undefined || !this.isListening) return false;
     return peer.connection.send(peer.end, frame);

@@ -1,0 +1,183 @@
+/**
+ * Makes things fail while clients work, as the plan says, and makes them whole again in the end.
+ *
+ * One loop for each kind of fault that is on; what it breaks it mends after a while, and `stop` mends the
+ * rest: after that nothing fails any more.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { SimCluster } from './sim-cluster.ts';
+import { healthyLink } from './sim-network.ts';
+import type { CrashManner, SimNode } from './sim-node.ts';
+import { ordinaryDisk } from './sim-node.ts';
+import type { SimRandom } from './sim-random.ts';
+import type { World } from './simulation.ts';
+import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
+
+/** An armed crash strikes within so many disk operations and sends. */
+const armedOperationsMax = 60;
+const partitionMicrosMax = 6_000_000;
+const pauseMicrosMax = 3_000_000;
+const slowDisk = { operationMicrosMax: 20_000, syncMicrosMin: 5_000, syncMicrosMax: 800_000 };
+
+export class FaultInjector {
+  readonly #world: World;
+  readonly #cluster: SimCluster;
+  readonly #plan: SwarmPlan;
+  readonly #random: SimRandom;
+  #stopped = false;
+  #injected = 0;
+
+  constructor(options: { readonly world: World; readonly cluster: SimCluster; readonly plan: SwarmPlan }) {
+    this.#world = options.world;
+    this.#cluster = options.cluster;
+    this.#plan = options.plan;
+    this.#random = options.world.random.fork('faults');
+  }
+
+  /** Faults injected so far. */
+  get injected(): number {
+    return this.#injected;
+  }
+
+  start(): void {
+    const actions: { readonly [Kind in keyof FaultKinds]: () => void } = {
+      kills: () => this.#crashOne({ kind: 'killed', unsynced: 'lose' }),
+      powerLosses: () => this.#crashOne(this.#powerLoss()),
+      powerLossesOfAll: () => this.#crashAll(),
+      armedCrashes: () => this.#arm(),
+      tornWrites: () => undefined,
+      partitions: () => void this.#partition(),
+      oneWayPartitions: () => void this.#blockOneWay(),
+      resets: () => this.#reset(),
+      pauses: () => void this.#pause(),
+      slowDisks: () => void this.#slowDown(),
+      gracefulRestarts: () => this.#stopOne(),
+    };
+    const { faults } = this.#plan;
+    for (const kind of kindsOf(actions)) {
+      if (kind !== 'tornWrites' && faults[kind]) void this.#loop(kind, actions[kind]);
+    }
+    void this.#restartLoop();
+  }
+
+  /** Ends all faults: the network is whole, clocks run, disks are quick, and every node is started again. */
+  stop(): void {
+    this.#stopped = true;
+    const { network, nodes } = this.#cluster;
+    network.heal();
+    network.conditions = healthyLink;
+    for (const node of nodes) {
+      node.disarmCrash();
+      node.latency = ordinaryDisk;
+      if (node.scope?.isPaused === true) node.scope.resume();
+      this.#cluster.start(node);
+    }
+    this.#world.narrator?.tell('the last fault is over');
+  }
+
+  async #loop(kind: string, act: () => void): Promise<void> {
+    for (;;) {
+      await this.#world.sleep(this.#random.skewed(1, 3 * this.#plan.faultPauseMicros));
+      if (this.#stopped) return;
+      this.#injected += 1;
+      this.#world.sometimes.count(`fault.${kind}`);
+      act();
+    }
+  }
+
+  /** Nodes that are down come back, some at once, some later. */
+  async #restartLoop(): Promise<void> {
+    const due = new Map<SimNode, number>();
+    while (!this.#stopped) {
+      const now = this.#world.scheduler.nowMicros;
+      for (const node of this.#cluster.nodes) {
+        if (node.isRunning) due.delete(node);
+        else if (!due.has(node)) due.set(node, now + this.#random.skewed(0, this.#plan.restartMicrosMax));
+        else if ((due.get(node) ?? 0) <= now) this.#cluster.start(node);
+      }
+      await this.#world.sleep(10_000);
+    }
+  }
+
+  #powerLoss(): CrashManner {
+    const tears = this.#plan.faults.tornWrites && this.#random.below(4) !== 0;
+    return { kind: 'powerLost', unsynced: tears ? 'tear' : 'lose' };
+  }
+
+  #someNode(): SimNode {
+    return this.#random.pick(this.#cluster.nodes);
+  }
+
+  #crashOne(manner: CrashManner): void {
+    this.#someNode().crash(manner);
+  }
+
+  #crashAll(): void {
+    this.#cluster.powerLoss(this.#powerLoss().unsynced);
+  }
+
+  #arm(): void {
+    const manner =
+      this.#random.below(2) === 0 ? this.#powerLoss() : ({ kind: 'killed', unsynced: 'lose' } as const);
+    this.#someNode().armCrash(1 + this.#random.below(armedOperationsMax), manner);
+  }
+
+  #stopOne(): void {
+    const node = this.#someNode();
+    // A crash on the way is as good as any other; whoever waits for the stop waits for ever, as at a real kill.
+    if (node.api !== undefined && !node.isStopping) void node.stop();
+  }
+
+  async #partition(): Promise<void> {
+    const { network, nodes } = this.#cluster;
+    const ids = nodes.map((node) => node.id);
+    const left = ids.filter(() => this.#random.below(2) === 0);
+    const right = ids.filter((id) => !left.includes(id));
+    const manner = this.#random.below(2) === 0 ? 'drop' : 'hold';
+    this.#world.narrator?.tell(`partition [${left.join()}] | [${right.join()}] (${manner})`);
+    network.partition(left, right, manner);
+    await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
+    this.#world.narrator?.tell(`partition [${left.join()}] | [${right.join()}] heals`);
+    for (const one of left) for (const other of right) this.#unblockBoth(one, other);
+  }
+
+  #unblockBoth(one: NodeId, other: NodeId): void {
+    this.#cluster.network.unblock(one, other);
+    this.#cluster.network.unblock(other, one);
+  }
+
+  async #blockOneWay(): Promise<void> {
+    const [from, to] = [this.#someNode().id, this.#someNode().id];
+    this.#world.narrator?.tell(`nothing passes from ${from} to ${to}`);
+    this.#cluster.network.block(from, to);
+    await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
+    this.#world.narrator?.tell(`messages pass from ${from} to ${to} again`);
+    this.#cluster.network.unblock(from, to);
+  }
+
+  #reset(): void {
+    this.#cluster.network.reset(this.#someNode().id, this.#someNode().id);
+  }
+
+  async #pause(): Promise<void> {
+    const { scope, id } = this.#someNode();
+    if (scope === undefined || scope.isPaused) return;
+    this.#world.narrator?.tell(`${id} pauses`);
+    scope.pause();
+    await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
+    this.#world.narrator?.tell(`${id} goes on`);
+    scope.resume();
+  }
+
+  async #slowDown(): Promise<void> {
+    const node = this.#someNode();
+    node.latency = slowDisk;
+    await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
+    node.latency = this.#plan.disk;
+  }
+}
+
+function kindsOf(actions: { readonly [Kind in keyof FaultKinds]: () => void }): (keyof FaultKinds)[] {
+  return Object.keys(actions).filter((kind): kind is keyof FaultKinds => kind in actions);
+}

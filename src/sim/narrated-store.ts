@@ -1,0 +1,90 @@
+/**
+ * A store that tells a narrator what is merged, kept and read of the key the story is about.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
+import type { Token } from '../core/token.ts';
+import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from '../storage/store.ts';
+import { describeVersion, type Narrator } from './narrator.ts';
+
+export class NarratedStore implements Store {
+  readonly #node: NodeId;
+  readonly #store: Store;
+  readonly #narrator: Narrator;
+
+  constructor(node: NodeId, store: Store, narrator: Narrator) {
+    this.#node = node;
+    this.#store = store;
+    this.#narrator = narrator;
+  }
+
+  async merge(record: StoredRecord): Promise<MergeResult> {
+    const result = await this.#store.merge(record);
+    const held = result.changed ? 'kept' : `superseded by ${describeVersion(result.held)}`;
+    this.#tell(record.key, `${describeVersion(record.version)} merged and durable: ${held}`);
+    return result;
+  }
+
+  async putHint(target: NodeId, record: StoredRecord): Promise<void> {
+    await this.#store.putHint(target, record);
+    this.#tell(record.key, `hint ${describeVersion(record.version)} for ${target} durable`);
+  }
+
+  async removeHint(target: NodeId, record: StoredRecord): Promise<void> {
+    await this.#store.removeHint(target, record);
+    this.#tell(record.key, `hint ${describeVersion(record.version)} for ${target} removed`);
+  }
+
+  async get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    const record = await this.#store.get(key, token);
+    this.#tell(key, `reads ${record === undefined ? 'nothing' : describeVersion(record.version)}`);
+    return record;
+  }
+
+  async digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
+    const digest = await this.#store.digest(key, token);
+    this.#tell(key, `reads digest ${digest === undefined ? 'nothing' : describeVersion(digest)}`);
+    return digest;
+  }
+
+  scan(options: Parameters<Store['scan']>[0]): Promise<ScanPage> {
+    return this.#store.scan(options);
+  }
+
+  readHints(target: NodeId, limit: number): Promise<readonly StoredRecord[]> {
+    return this.#store.readHints(target, limit);
+  }
+
+  findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    return this.#store.findHinted(key, token);
+  }
+
+  hints(): readonly HintSummary[] {
+    return this.#store.hints();
+  }
+
+  status(): StoreStatus {
+    return this.#store.status();
+  }
+
+  checkpoint(): Promise<void> {
+    return this.#store.checkpoint();
+  }
+
+  sync(): Promise<void> {
+    return this.#store.sync();
+  }
+
+  backup(path: string): Promise<void> {
+    return this.#store.backup(path);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #tell(key: Uint8Array, what: string): void {
+    if (this.#narrator.concerns(key)) this.#narrator.tell(`${this.#node} ${what}`);
+  }
+}

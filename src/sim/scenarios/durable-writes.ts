@@ -1,0 +1,178 @@
+/**
+ * Nothing acknowledged is ever lost: clients write while nodes crash, lose power together, and the network
+ * misbehaves; then all is mended, a quiet phase passes, and every promise is checked.
+ *
+ * The quiet phase ends with another power loss of all nodes, so that what was read is durable too, and
+ * not only held in memory.
+ */
+
+import type { Member, NodeId } from '../../core/config.ts';
+import { isNodeId } from '../../core/config.ts';
+import { StoreError } from '../../core/errors.ts';
+import { acknowledgedWritesSurvive } from '../checkers/acknowledged-writes-survive.ts';
+import type { BrokenPromise } from '../checkers/broken-promise.ts';
+import { everythingIsServed } from '../checkers/everything-is-served.ts';
+import { hintsDrain } from '../checkers/hints-drain.ts';
+import { noInventedValues } from '../checkers/no-invented-values.ts';
+import { readsNeverGoBack } from '../checkers/reads-never-go-back.ts';
+import { replicasConverge, type CopiesOfKey } from '../checkers/replicas-converge.ts';
+import { FaultInjector } from '../fault-injector.ts';
+import { History, type ReadOperation } from '../history.ts';
+import { SimClient } from '../sim-client.ts';
+import { SimCluster } from '../sim-cluster.ts';
+import type { OpenStore } from '../sim-node.ts';
+import type { World } from '../simulation.ts';
+import { drawPlan, type SwarmPlan } from '../swarm-plan.ts';
+import { keyName, runWorkload } from '../workload.ts';
+
+/** What a run found and how much it did. */
+export interface ScenarioReport {
+  readonly broken: readonly BrokenPromise[];
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly faults: number;
+}
+
+/** A node needs this long at most to start: it may have to wait a second for its own clock. */
+const startWithinMicros = 30_000_000;
+/** Connections come back and silence is noticed within this time. */
+const readyWithinMicros = 30_000_000;
+/** Hints go out with pauses of up to ten seconds between attempts. */
+const drainWithinMicros = 60_000_000;
+/** Repairs behind the last reads are done within this time. */
+const repairMicros = 5_000_000;
+
+export async function durableWrites(world: World, openStore: OpenStoreOfPlan): Promise<ScenarioReport> {
+  const plan = drawPlan(world.random.fork('plan'));
+  return await new DurableWrites(world, plan, openStore(plan)).run();
+}
+
+/** A store with the sizes that a plan asks for. */
+export type OpenStoreOfPlan = (plan: SwarmPlan) => OpenStore;
+
+class DurableWrites {
+  readonly #world: World;
+  readonly #plan: SwarmPlan;
+  readonly #cluster: SimCluster;
+  readonly #history = new History();
+  readonly #client: SimClient;
+  readonly #troubles: string[] = [];
+
+  constructor(world: World, plan: SwarmPlan, openStore: OpenStore) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#cluster = newCluster(world, plan, openStore);
+    const random = world.random.fork('checking client');
+    this.#client = new SimClient({ world, history: this.#history, random });
+  }
+
+  async run(): Promise<ScenarioReport> {
+    const { history } = { history: this.#history };
+    await this.#cluster.startAll(startWithinMicros);
+    const injector = new FaultInjector({ world: this.#world, cluster: this.#cluster, plan: this.#plan });
+    injector.start();
+    const { workload } = this.#plan;
+    await runWorkload({ world: this.#world, cluster: this.#cluster, workload, history });
+    injector.stop();
+    const faultyHistory = [...history.operations];
+    const firstReads = await this.#quietPhase();
+    const hints = this.#cluster.nodes.map((node) => ({ node: node.id, hints: node.store?.hints() ?? [] }));
+    const copies = await this.#readEverywhere();
+    this.#world.narrator?.tell('all nodes lose power once more');
+    this.#cluster.powerLoss('lose');
+    const lastReads = await this.#quietPhase();
+    const finalReads = [...firstReads, ...lastReads];
+    return {
+      broken: [
+        ...acknowledgedWritesSurvive({ history: faultyHistory, finalReads }),
+        ...noInventedValues({ history: history.operations }),
+        ...(this.#quorumsAlwaysMeet() ? readsNeverGoBack({ history: history.operations }) : []),
+        ...hintsDrain({ hints }),
+        ...replicasConverge({ copies }),
+        ...everythingIsServed({ troubles: this.#troubles, finalOperations: finalReads }),
+      ],
+      operations: history.operations.length,
+      acknowledged: faultyHistory.filter((operation) => operation.end?.outcome.kind === 'stored').length,
+      faults: injector.injected,
+    };
+  }
+
+  /** Waits until everything runs and all hints are gone, then reads every key at some node. */
+  async #quietPhase(): Promise<ReadOperation[]> {
+    const { nodes } = this.#cluster;
+    if (!(await this.#cluster.startAll(startWithinMicros))) {
+      const down = nodes.filter((node) => node.api === undefined).map((node) => node.id);
+      this.#troubles.push(`not started in time: ${down.join(', ')}`, ...this.#cluster.failedStarts);
+      return [];
+    }
+    const isReady = (): boolean => nodes.every((node) => node.api?.readiness().ready === true);
+    if (!(await this.#cluster.waitUntil(isReady, readyWithinMicros))) {
+      for (const { id, api } of nodes) this.#troubles.push(`${id} is not ready: ${api?.readiness().message}`);
+    }
+    const isDrained = (): boolean => nodes.every((node) => node.store?.hints().length === 0);
+    await this.#cluster.waitUntil(isDrained, drainWithinMicros);
+    this.#troubles.push(...this.#cluster.failedStarts.splice(0));
+    return await this.#readAll({});
+  }
+
+  /** Reads every key at all its owners at once, which repairs them, and says what each then holds. */
+  async #readEverywhere(): Promise<CopiesOfKey[]> {
+    await this.#readAll({ r: this.#plan.quorum.n });
+    await this.#world.sleep(repairMicros);
+    const encoder = new TextEncoder();
+    return await Promise.all(
+      this.#keys().map(async (key) => {
+        const bytes = encoder.encode(key);
+        const owners = this.#cluster.nodes[0]?.api?.placementOf(bytes).owners ?? [];
+        const copies = owners.map(async (owner) => ({
+          node: owner,
+          record: await this.#cluster.nodes.find((node) => node.id === owner)?.api?.local.get(bytes),
+        }));
+        return { key, copies: await Promise.all(copies) };
+      }),
+    );
+  }
+
+  #readAll(options: { readonly r?: number }): Promise<ReadOperation[]> {
+    const random = this.#world.random.fork(`final reads ${this.#history.nextId}`);
+    return Promise.all(
+      this.#keys().map((key) => this.#client.get(random.pick(this.#cluster.nodes), key, options)),
+    );
+  }
+
+  #keys(): string[] {
+    return Array.from({ length: this.#plan.workload.keys }, (_, index) => keyName(index));
+  }
+
+  /** Without spare nodes, or under `strict`, only owners count, and every R of them meets every W. */
+  #quorumsAlwaysMeet(): boolean {
+    return this.#plan.quorumMode === 'strict' || this.#plan.nodes === this.#plan.quorum.n;
+  }
+}
+
+function newCluster(world: World, plan: SwarmPlan, openStore: OpenStore): SimCluster {
+  const members = Array.from({ length: plan.nodes }, (_, index) => memberNamed(`n${index + 1}`));
+  const clocks = world.random.fork('clocks');
+  const around = (max: number): number => clocks.between(-max, max);
+  return new SimCluster(world, {
+    members,
+    config: {
+      clusterName: 'simulated',
+      partitions: plan.partitions,
+      quorum: plan.quorum,
+      quorumMode: plan.quorumMode,
+      valueBytesMax: 1 << 20,
+      timing: plan.timing,
+    },
+    openStore,
+    conditions: plan.conditions,
+    clockOffsetMs: () => around(plan.clockOffsetMsMax),
+    clockDriftPerMillion: () => around(plan.clockDriftPerMillionMax),
+  });
+}
+
+function memberNamed(name: string): Member {
+  const id: NodeId | undefined = isNodeId(name) ? name : undefined;
+  if (id === undefined) throw new StoreError('INTERNAL', `${name} is no node id`);
+  return { id, weight: 1, zone: '' };
+}

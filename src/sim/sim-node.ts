@@ -1,0 +1,276 @@
+/**
+ * One simulated machine: its disk and clock, which outlive the process, and the life that runs on them.
+ *
+ * The life is the real code (store, identity, node) over simulated ports. A crash ends it between two
+ * events or in the midst of a disk operation or a send; the disk then loses what the crash says.
+ */
+
+import type { NodeConfig, NodeId } from '../core/config.ts';
+import { crc32 } from '../core/crc32.ts';
+import { errorMessageOf, StoreError } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Disk, ReleaseLock } from '../ports/disk.ts';
+import type { Observer } from '../ports/observer.ts';
+import { NodeIdentity } from '../replica/node-identity.ts';
+import type { NodeApi } from '../replica/node-api.ts';
+import { DynamoNode, placementFor } from '../replica/node.ts';
+import type { Store } from '../storage/store.ts';
+import type { DiskOperation } from './disk-faults.ts';
+import { NarratedStore } from './narrated-store.ts';
+import { ProcessScope } from './process-scope.ts';
+import { SimClock, SimClockHardware } from './sim-clock.ts';
+import { SimDisk } from './sim-disk.ts';
+import type { UnsyncedFate } from './sim-inode.ts';
+import type { SimNetwork } from './sim-network.ts';
+import type { SimRandom } from './sim-random.ts';
+import type { World } from './simulation.ts';
+
+/** What a store is opened over. */
+export interface StoreParts {
+  readonly config: NodeConfig;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: SimRandom;
+  readonly observer: Observer;
+}
+
+export type OpenStore = (parts: StoreParts) => Promise<Store>;
+
+/** Bounds of how long disk operations take, in microseconds. */
+export interface DiskLatency {
+  readonly operationMicrosMax: number;
+  readonly syncMicrosMin: number;
+  readonly syncMicrosMax: number;
+}
+
+/** About what was measured: 0.2 to 0.4 ms for a sync, now and then more. */
+export const ordinaryDisk: DiskLatency = {
+  operationMicrosMax: 120,
+  syncMicrosMin: 150,
+  syncMicrosMax: 1_500,
+};
+
+export interface CrashManner {
+  /** `killed` leaves the operating system running, with what it has not yet synced. */
+  readonly kind: 'killed' | 'powerLost';
+  /** What a power loss leaves of unsynced writes. */
+  readonly unsynced: Exclude<UnsyncedFate, 'keep'>;
+}
+
+interface Life {
+  readonly scope: ProcessScope;
+  isStopping: boolean;
+  releaseLock: ReleaseLock | undefined;
+  node: DynamoNode | undefined;
+  store: Store | undefined;
+}
+
+export class SimNode {
+  readonly id: NodeId;
+  readonly disk: SimDisk;
+  readonly hardware: SimClockHardware;
+  latency: DiskLatency = ordinaryDisk;
+  readonly #world: World;
+  readonly #network: SimNetwork;
+  readonly #config: NodeConfig;
+  readonly #openStore: OpenStore;
+  readonly #random: SimRandom;
+  #life: Life | undefined;
+  #lives = 0;
+  /** Disk operations and sends left until a crash that was armed; undefined when none is. */
+  #crashCountdown: { operations: number; readonly manner: CrashManner } | undefined;
+
+  constructor(options: {
+    readonly world: World;
+    readonly network: SimNetwork;
+    readonly config: NodeConfig;
+    readonly openStore: OpenStore;
+    readonly clockOffsetMs?: number;
+    readonly clockDriftPerMillion?: number;
+  }) {
+    const { world, config } = options;
+    this.id = config.id;
+    this.#world = world;
+    this.#network = options.network;
+    this.#config = config;
+    this.#openStore = options.openStore;
+    this.#random = world.random.fork(`node ${config.id}`);
+    this.hardware = new SimClockHardware({
+      scheduler: world.scheduler,
+      offsetMs: options.clockOffsetMs ?? 0,
+      driftPerMillion: options.clockDriftPerMillion ?? 0,
+    });
+    const diskRandom = world.random.fork(`disk ${config.id}`);
+    const { trace } = world.scheduler;
+    this.disk = new SimDisk({
+      random: diskRandom.fork('crash'),
+      schedule: (operation, bytes, complete) => {
+        const scope = this.#life?.scope;
+        const delay = this.#diskMicros(diskRandom, operation, bytes);
+        world.scheduler.after(delay, () => scope?.enter(complete));
+      },
+      observe: (operation, path, position, bytes) => {
+        trace.addText(operation);
+        trace.addText(path);
+        trace.add(position);
+        trace.add(bytes);
+      },
+    });
+    this.disk.beforeOperation = () => this.beforePortUse();
+  }
+
+  /** The node's interface while it serves; undefined otherwise. */
+  get api(): NodeApi | undefined {
+    return this.#life?.node;
+  }
+
+  get store(): Store | undefined {
+    return this.#life?.node === undefined ? undefined : this.#life.store;
+  }
+
+  /** The process that runs now, if any. */
+  get scope(): ProcessScope | undefined {
+    return this.#life?.scope;
+  }
+
+  get isStopping(): boolean {
+    return this.#life?.isStopping === true;
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Starts the process; resolves once it serves, rejects when it can't, never settles when it crashes on the way. */
+  async start(): Promise<void> {
+    if (this.#life !== undefined) throw new StoreError('INTERNAL', `${this.id} runs already`);
+    const { world, random, config } = { world: this.#world, random: this.#random, config: this.#config };
+    this.#lives += 1;
+    const scope = new ProcessScope(`${this.id}#${this.#lives}`, world.scheduler);
+    const life: Life = {
+      scope,
+      isStopping: false,
+      releaseLock: undefined,
+      node: undefined,
+      store: undefined,
+    };
+    this.#life = life;
+    world.narrator?.tell(`${this.id} starts`);
+    const lifeRandom = random.fork(`life ${this.#lives}`);
+    const clock = new SimClock({
+      hardware: this.hardware,
+      scheduler: world.scheduler,
+      random: lifeRandom.fork('clock'),
+      scope,
+    });
+    const observer = this.#observer();
+    const disk = this.disk.session();
+    try {
+      life.releaseLock = await disk.lock();
+      const opened = await this.#openStore({
+        config,
+        disk,
+        clock,
+        random: lifeRandom.fork('store'),
+        observer,
+      });
+      const { narrator } = world;
+      const store = narrator === undefined ? opened : new NarratedStore(this.id, opened, narrator);
+      life.store = store;
+      const identityRandom = lifeRandom.fork('identity');
+      const identity = await NodeIdentity.open({ disk, config, clock, random: identityRandom });
+      const node = new DynamoNode({
+        config,
+        placement: placementFor(config),
+        identity,
+        store,
+        transport: this.#network.attach({ id: this.id, incarnation: identity.incarnation, scope }),
+        clock,
+        random: lifeRandom.fork('node'),
+        observer,
+        checksum: crc32,
+      });
+      await node.start();
+      life.node = node;
+      world.narrator?.tell(`${this.id} serves, incarnation ${identity.incarnation}`);
+    } catch (error) {
+      if (this.#life === life) this.#endLife('killed');
+      throw new StoreError('INTERNAL', `${this.id} does not start: ${errorMessageOf(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Stops in good order. */
+  async stop(): Promise<void> {
+    const life = this.#life;
+    if (life?.node === undefined) throw new StoreError('INTERNAL', `${this.id} does not serve`);
+    this.#world.narrator?.tell(`${this.id} stops`);
+    const { node, store } = life;
+    life.isStopping = true;
+    await node.stop();
+    await store?.close();
+    await life.releaseLock?.();
+    if (this.#life === life) this.#endLife('killed');
+  }
+
+  /** Ends the process now. */
+  crash(manner: CrashManner): void {
+    if (this.#life === undefined) return;
+    const { sometimes, narrator } = this.#world;
+    sometimes.count(`crash.${manner.kind}`);
+    if (this.#life.node === undefined) sometimes.count('crash.while-starting');
+    narrator?.tell(
+      `${this.id} ${manner.kind === 'killed' ? 'is killed' : `loses power (${manner.unsynced})`}`,
+    );
+    this.disk.crash({ unsynced: manner.kind === 'killed' ? 'keep' : manner.unsynced });
+    this.#endLife(manner.kind);
+  }
+
+  /** The power of a machine without a process goes out too: what the system had not synced is gone. */
+  losePowerWhileDown(unsynced: CrashManner['unsynced']): void {
+    if (this.#life === undefined) this.disk.crash({ unsynced });
+  }
+
+  /** Crashes before the so-many-th disk operation or send from now, wherever the code then stands. */
+  armCrash(operations: number, manner: CrashManner): void {
+    this.#crashCountdown = { operations, manner };
+  }
+
+  disarmCrash(): void {
+    this.#crashCountdown = undefined;
+  }
+
+  /** Told of every disk operation and send of this node: where an armed crash strikes. */
+  beforePortUse(): void {
+    const armed = this.#crashCountdown;
+    if (armed === undefined || this.#life === undefined || --armed.operations > 0) return;
+    this.#crashCountdown = undefined;
+    this.#world.sometimes.count('crash.in-midst-of-code');
+    this.crash(armed.manner);
+  }
+
+  #endLife(manner: 'killed' | 'powerLost'): void {
+    this.#life?.scope.kill();
+    this.#life = undefined;
+    this.#network.lifeEnded(this.id, manner);
+  }
+
+  #diskMicros(random: SimRandom, operation: DiskOperation, bytes: number): number {
+    const { operationMicrosMax, syncMicrosMin, syncMicrosMax } = this.latency;
+    if (operation === 'sync' || operation === 'syncDirectory')
+      return random.skewed(syncMicrosMin, syncMicrosMax);
+    return 1 + random.below(operationMicrosMax) + (bytes >>> 10);
+  }
+
+  #observer(): Observer {
+    const { sometimes, narrator } = this.#world;
+    return {
+      log: (level, event, message) => {
+        sometimes.count(`log ${event}`);
+        if (level === 'warn' || level === 'error') narrator?.tell(`${this.id} says ${event}: ${message}`);
+      },
+      count: (counter, by) => sometimes.count(counter, by),
+    };
+  }
+}
