@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { isNodeId } from '../core/config.ts';
-import { recordOf } from './store-contract-records.ts';
+import { digestOf, recordOf } from './store-contract-records.ts';
 import type { WithStore } from './store-contract.ts';
 
 export function contractOfStatus(withStore: WithStore): void {
@@ -74,12 +74,32 @@ export function contractOfStatus(withStore: WithStore): void {
 
   withStore('closing finishes the writes that are under way', async (store, harness) => {
     const records = Array.from({ length: 100 }, (_, index) => recordOf({ key: `key ${index}` }));
-    const merges = records.map((record) => store.merge(record));
+    const versions = records.map((_, index) => recordOf({ key: 'hot', wallMs: 1_000 + index }));
+    const merges = [...records, ...versions].map((record) => store.merge(record));
     const closed = store.close();
     await Promise.all(merges);
     await closed;
     const reopened = await harness.reopen();
     for (const record of records) assert.ok((await reopened.get(record.key, record.token)) !== undefined);
+    const newest = versions.at(-1);
+    assert.ok(newest !== undefined);
+    const held = await reopened.digest(newest.key, newest.token);
+    assert.deepEqual(held === undefined ? undefined : digestOf(held), digestOf(newest.version));
+  });
+
+  withStore('closing lets reads and a backup that are under way finish', async (store, harness) => {
+    const records = Array.from({ length: 100 }, (_, index) => recordOf({ key: `key ${index}` }));
+    await Promise.all(records.map((record) => store.merge(record)));
+    const reads = records.map((record) => store.get(record.key, record.token));
+    const scan = store.scan({ limit: 100 });
+    const backup = store.backup('backup/last');
+    await store.close();
+    for (const read of reads) assert.ok((await read) !== undefined);
+    assert.equal((await scan).entries.length, records.length);
+    await backup;
+    const copy = await harness.openBackup('backup/last');
+    assert.equal(copy.status().keys, records.length);
+    await copy.close();
   });
 
   withStore('a closed store refuses every use by its code, and closes twice in peace', async (store) => {
