@@ -1,0 +1,37 @@
+/**
+ * Answers a connection on which no request can be parsed, and closes it so that the answer arrives.
+ *
+ * Closing a socket with unread input makes the kernel send a reset, which can overtake the reply.
+ * So the sending side is closed first, and what the client still sends is thrown away until it
+ * closes too, or a limit of bytes or time is reached.
+ */
+
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { limits } from '../core/limits.ts';
+import { renderError, type ErrorReply } from './error-reply.ts';
+
+/** Sends the error as a whole reply of its own and closes. Later calls for the socket do nothing. */
+export function lingeringClose(socket: Socket, error: ErrorReply): void {
+  if (socket.writableEnded || socket.destroyed) return;
+  let discardedBytes = 0;
+  const timer = setTimeout(() => socket.destroy(), limits.httpLingerMs);
+  socket.once('close', () => clearTimeout(timer));
+  // The parser is done with this connection: what comes now is nobody's.
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: Uint8Array) => {
+    discardedBytes += chunk.length;
+    if (discardedBytes > limits.httpLingerBytesMax) socket.destroy();
+  });
+  socket.resume();
+  socket.end(wholeReply(error));
+}
+
+function wholeReply(error: ErrorReply): string {
+  const { status, headers, body } = renderError(error, undefined);
+  let reply = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
+  for (let index = 0; index < headers.length; index += 2) {
+    reply += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  }
+  return `${reply}Connection: close\r\n\r\n${body}`;
+}

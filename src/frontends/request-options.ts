@@ -1,0 +1,84 @@
+/**
+ * The query of a `/kv` request: `?r=`, `?w=`, `?timeout=` and, for a PUT, `?ttl=`.
+ *
+ * An unknown or doubled parameter is refused rather than ignored: a misspelt `?W=3` that silently
+ * wrote with the default quorum would be a broken promise.
+ */
+
+import { StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+
+export interface KeyRequestOptions {
+  readonly r?: number;
+  readonly w?: number;
+  readonly timeoutMs?: number;
+  /** How long the value lives, from now. */
+  readonly ttlMs?: number;
+}
+
+interface Parameter {
+  readonly field: keyof KeyRequestOptions;
+  readonly max: number;
+  readonly unit: string;
+}
+
+const none: KeyRequestOptions = {};
+
+/** Reads the raw query of a request; `replicas` is N. Throws `BAD_REQUEST` naming the parameter. */
+export function parseRequestOptions(
+  query: string,
+  rules: { readonly replicas: number; readonly allowTtl: boolean },
+): KeyRequestOptions {
+  if (query === '') return none;
+  const options: { -readonly [Field in keyof KeyRequestOptions]: number } = {};
+  for (const part of query.split('&')) {
+    if (part === '') continue;
+    const equals = part.indexOf('=');
+    const name = equals < 0 ? part : part.slice(0, equals);
+    const parameter = parameterOf(name, rules.replicas);
+    if (parameter === undefined) {
+      throw new StoreError(
+        'BAD_REQUEST',
+        `unknown query parameter "${name.slice(0, 64)}"; ${known(rules.allowTtl)}`,
+      );
+    }
+    if (parameter.field === 'ttlMs' && !rules.allowTtl) {
+      throw new StoreError('BAD_REQUEST', `query parameter "ttl" is for PUT; ${known(false)}`);
+    }
+    if (options[parameter.field] !== undefined) {
+      throw new StoreError('BAD_REQUEST', `query parameter "${name}" is given twice`);
+    }
+    options[parameter.field] = parseInteger(name, equals < 0 ? '' : part.slice(equals + 1), parameter);
+  }
+  return options;
+}
+
+function parameterOf(name: string, replicas: number): Parameter | undefined {
+  switch (name) {
+    case 'r':
+      return { field: 'r', max: replicas, unit: 'replicas' };
+    case 'w':
+      return { field: 'w', max: replicas, unit: 'replicas' };
+    case 'timeout':
+      return { field: 'timeoutMs', max: limits.requestTimeoutMsMax, unit: 'milliseconds' };
+    case 'ttl':
+      return { field: 'ttlMs', max: limits.ttlMsMax, unit: 'milliseconds' };
+    default:
+      return undefined;
+  }
+}
+
+function parseInteger(name: string, text: string, parameter: Parameter): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (value < 1 || value > parameter.max) {
+    throw new StoreError(
+      'BAD_REQUEST',
+      `query parameter "${name}" is "${text.slice(0, 64)}"; allowed are 1 to ${parameter.max} ${parameter.unit}`,
+    );
+  }
+  return value;
+}
+
+function known(allowTtl: boolean): string {
+  return `allowed are r, w, timeout${allowTtl ? ', ttl' : ''}`;
+}

@@ -1,0 +1,148 @@
+/**
+ * What an operator and a load balancer look at: `/health`, `/ready` and `/debug/*`.
+ *
+ * The names of the Go demo are kept where it had the page, and others added. Everything is this
+ * node's own view, read when it is asked for.
+ */
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { StoreError } from '../core/errors.ts';
+import type { NodeApi } from '../replica/node-api.ts';
+import type { StoreStatus } from '../storage/store.ts';
+import { prefersJson } from './error-reply.ts';
+import { decodeBase64, keyFieldsOf } from './inspection-json.ts';
+import { checkKeyLength, percentDecode } from './key-path.ts';
+
+/** Where this node keeps its data, for `/debug/persist` and `/debug/hints`. */
+export interface PersistencePaths {
+  readonly log: string;
+  readonly snapshot: string;
+  readonly hints: string;
+}
+
+export interface StatusOptions {
+  readonly node: NodeApi;
+  readonly paths: PersistencePaths;
+}
+
+/** Adds the routes. */
+export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions): void {
+  const { node, paths } = options;
+  fastify.get('/health', (request, reply) => sendHealth(node, request, reply));
+  fastify.get('/ready', (_request, reply) => {
+    const readiness = node.readiness();
+    return reply.code(readiness.ready ? 200 : 503).send(readiness);
+  });
+  fastify.get('/debug/hints', () => hintsJson(node, paths));
+  fastify.get('/debug/ae', () => antiEntropyJson);
+  fastify.get('/debug/persist', () => persistenceJson(node.storage(), paths));
+  fastify.get('/debug/ring', (request) => ringJson(node, request.raw.url ?? ''));
+  fastify.get('/debug/peers', () => peersJson(node));
+}
+
+function sendHealth(node: NodeApi, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const health = node.health();
+  const json = prefersJson(request.headers.accept, false);
+  reply.code(health.ok ? 200 : 503);
+  if (json) return reply.send(health);
+  reply.type('text/plain; charset=utf-8');
+  return reply.send(health.ok ? 'ok' : `${health.code}: ${health.message}\n`);
+}
+
+/** Truthful until there is anti-entropy: nothing runs, nothing was compared. */
+const antiEntropyJson = {
+  enabled: false,
+  interval_ms: 0,
+  last_compared: 0,
+  last_dur_ms: 0,
+  last_error: '',
+  last_peer: '',
+  last_pulled: 0,
+  last_run_unix: 0,
+  max_per_tick: 0,
+  total_errors: 0,
+  total_pulled: 0,
+  note: 'anti-entropy is not part of this version; hints and read repair bring replicas together',
+};
+
+function hintsJson(node: NodeApi, paths: PersistencePaths): Record<string, unknown> {
+  const { count, bytes, targets, written, delivered, refused, lastError } = node.hints();
+  return {
+    count,
+    bytes,
+    targets: Object.fromEntries(targets.map((hint) => [hint.target, hint.count])),
+    target_bytes: Object.fromEntries(targets.map((hint) => [hint.target, hint.bytes])),
+    wal: paths.hints,
+    written,
+    delivered,
+    refused,
+    last_error: lastError,
+  };
+}
+
+function persistenceJson(status: StoreStatus, paths: PersistencePaths): Record<string, unknown> {
+  return {
+    kv_snapshot: paths.snapshot,
+    kv_wal: paths.log,
+    // Snapshots follow the growth of the log; there is no tick.
+    snapshot_tick: 0,
+    wal_bytes: status.logBytes,
+    wal_ops: status.logEntries,
+    engine: status.engine,
+    state: status.state,
+    reason: status.reason,
+    keys: status.keys,
+    live_bytes: status.liveBytes,
+    segments: status.segments,
+    operations: status.operations,
+    last_sync_ms: status.lastSyncWallMs ?? null,
+    last_snapshot_ms: status.lastSnapshotWallMs ?? null,
+    snapshot_bytes: status.snapshotBytes,
+    compactions: status.compactions,
+    compacted_bytes: status.compactedBytes,
+    quarantined: status.quarantined,
+    evidence_lost: status.evidenceLost,
+  };
+}
+
+function ringJson(node: NodeApi, url: string): Record<string, unknown> {
+  const { epoch, partitions, quorum, partitionsPerNode } = node.ring();
+  const key = keyOfQuery(url);
+  return {
+    epoch,
+    partitions,
+    quorum,
+    partitions_per_node: Object.fromEntries(partitionsPerNode.map((row) => [row.id, row.partitions])),
+    ...(key === undefined ? {} : { key: { ...keyFieldsOf(key), ...node.placementOf(key) } }),
+  };
+}
+
+function peersJson(node: NodeApi): Record<string, unknown> {
+  return {
+    id: node.id,
+    incarnation: node.incarnation,
+    peers: node.peers().map((peer) => ({
+      id: peer.id,
+      up: peer.up,
+      incarnation: peer.incarnation ?? null,
+      silent_ms: peer.silentMs ?? null,
+      hints_pending: peer.hintsPending,
+    })),
+  };
+}
+
+/** The key of `?key=` or `?key_base64=`, read from the raw query because keys need not be text. */
+function keyOfQuery(url: string): Uint8Array | undefined {
+  const mark = url.indexOf('?');
+  if (mark < 0 || mark === url.length - 1) return undefined;
+  const query = url.slice(mark + 1);
+  const equals = query.indexOf('=');
+  const name = query.slice(0, Math.max(equals, 0));
+  const value = percentDecode(query.slice(equals + 1));
+  if ((name !== 'key' && name !== 'key_base64') || query.includes('&')) {
+    throw new StoreError('BAD_REQUEST', 'allowed is one query parameter, key or key_base64');
+  }
+  const key = name === 'key' ? value : decodeBase64(Buffer.from(value).toString('latin1'), 'key_base64');
+  if (key.length === 0) throw new StoreError('MISSING_KEY', 'missing key');
+  return checkKeyLength(key);
+}
