@@ -14,6 +14,7 @@ import { parseInteger, parseNodeAddress } from './command-options.ts';
 import { healthOfAddress, type NodeAnswer } from './node-answer.ts';
 import { requestNode, type NodeRequest } from './node-client.ts';
 import { defaultConfigPath, readNodesFileOrDefault } from './nodes-file-choice.ts';
+import { replyFields, replyMessage } from './reply-fields.ts';
 
 export interface ClientOptions {
   readonly config: string;
@@ -86,7 +87,7 @@ export async function sendKeyRequest(
     throw new CommandFailure(`${where} did not answer: ${reply.message}.${outcome}`);
   }
   if (reply.status >= 400 && !(reply.status === 404 && request.method === 'GET')) {
-    throw new CommandFailure(describeRefusal(reply.status, reply.body.toString('utf8')));
+    throw new CommandFailure(describeRefusal(reply.status, reply.body));
   }
   return {
     status: reply.status,
@@ -99,13 +100,13 @@ export async function sendKeyRequest(
 }
 
 /** One sentence for an error body, JSON or text. */
-export function describeRefusal(status: number, body: string): string {
-  const fields = jsonFields(body);
-  const message = textOf(fields.get('message')) ?? (body.trim() || 'no reason given');
-  const code = textOf(fields.get('code'));
+export function describeRefusal(status: number, body: Uint8Array): string {
+  const fields = replyFields(body);
+  const code = fields.get('code');
   const outcome =
     fields.get('outcome') === 'unknown' ? ' The outcome is unknown: the write may still win.' : '';
-  return `${message} (${code === undefined ? '' : `${code}, `}status ${status}).${outcome}`;
+  const label = typeof code === 'string' ? `${code}, ` : '';
+  return `${replyMessage(body) || 'no reason given'} (${label}status ${status}).${outcome}`;
 }
 
 function queryOf(options: ClientOptions): string {
@@ -114,18 +115,4 @@ function queryOf(options: ClientOptions): string {
   if (options.w !== undefined) parameters.set('w', String(options.w));
   if (options.timeout !== undefined) parameters.set('timeout', String(options.timeout));
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;
-}
-
-function jsonFields(body: string): ReadonlyMap<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body);
-    return new Map(typeof value === 'object' && value !== null ? Object.entries(value) : []);
-  } catch {
-    // A plain line: something in between answered, or an older node.
-    return new Map();
-  }
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * Ports on which nobody listens, for clusters that are thrown away.
+ * Ports of the loopback on which nobody listens.
  *
- * They lie below those that operating systems hand to outgoing connections (32768 and up on Linux), so
+ * Those for clusters that are thrown away lie below those that operating systems hand to outgoing connections (32768 and up on Linux), so
  * a node that is killed and started again finds its port still free.
  */
 
@@ -21,6 +21,14 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   }
   if (ports.size < count) throw new Error(`found only ${ports.size} of ${count} free ports`);
   return [...ports];
+}
+
+/** The first port from `min` to `max` that can be bound now; undefined when all are taken. */
+export async function firstFreePort(min: number, max: number): Promise<number | undefined> {
+  for (let port = min; port <= max; port++) {
+    if (await canBind(port)) return port;
+  }
+  return undefined;
 }
 
 function canBind(port: number): Promise<boolean> {

@@ -16,13 +16,7 @@ const localRecordSchema = z.discriminatedUnion('found', [
   z.object({ found: z.literal(false) }),
   z.object({
     found: z.literal(true),
-    record: z.object({
-      key: z.string(),
-      value: z.string(),
-      ts: z.number(),
-      writer_id: z.string(),
-      deleted: z.boolean(),
-    }),
+    record: z.object({ value: z.string(), deleted: z.boolean() }),
   }),
 ]);
 
@@ -33,6 +27,10 @@ export type LocalRecord =
   | { readonly kind: 'tombstone' };
 
 const hintsSchema = z.object({ count: z.int() });
+const peersSchema = z.object({ peers: z.array(z.object({ id: z.string(), up: z.boolean() })) });
+const placementSchema = z.object({
+  key: z.object({ owners: z.array(z.string()), fallbacks: z.array(z.string()) }),
+});
 
 export class KeyClient {
   readonly #address: Address;
@@ -77,6 +75,19 @@ export class KeyClient {
   /** How many hints this node keeps for others now. */
   async hintCount(): Promise<number> {
     return hintsSchema.parse(await this.#json('GET', '/debug/hints')).count;
+  }
+
+  /** The peers that this node counts as up. */
+  async peersUp(): Promise<readonly string[]> {
+    const { peers } = peersSchema.parse(await this.#json('GET', '/debug/peers'));
+    return peers.filter((peer) => peer.up).map((peer) => peer.id);
+  }
+
+  /** The nodes that own a key, and those that stand in for them, in order. */
+  async placementOf(
+    key: string,
+  ): Promise<{ readonly owners: readonly string[]; readonly fallbacks: readonly string[] }> {
+    return placementSchema.parse(await this.#json('GET', `/debug/ring?key=${encodeURIComponent(key)}`)).key;
   }
 
   async #json(method: string, path: string, body?: unknown): Promise<unknown> {

@@ -2,6 +2,7 @@
 
 import type { Address } from './address.ts';
 import { requestNode } from './node-client.ts';
+import { replyMessage } from './reply-fields.ts';
 
 /** How long a node that runs may take to say that it is well. */
 const probeTimeoutMs = 1_000;
@@ -30,5 +31,5 @@ async function ask(address: Address, path: string): Promise<NodeAnswer> {
   });
   if (reply.kind !== 'answered') return { kind: 'silent', message: reply.message };
   if (reply.status === 200) return { kind: 'yes' };
-  return { kind: 'no', message: reply.body.toString('utf8').trim() || `status ${reply.status}` };
+  return { kind: 'no', message: replyMessage(reply.body) || `status ${reply.status}` };
 }

@@ -85,9 +85,12 @@ test('health is yes, no with the reason, or silence', async (context) => {
 
 test('a refusal is told in one sentence, and an unknown outcome is never called a failure', () => {
   assert.equal(
-    describeRefusal(503, '{"code":"QUORUM_NOT_MET","message":"1 of 2 replicas","outcome":"unknown"}'),
+    describeRefusal(
+      503,
+      Buffer.from('{"code":"QUORUM_NOT_MET","message":"1 of 2 replicas","outcome":"unknown"}'),
+    ),
     '1 of 2 replicas (QUORUM_NOT_MET, status 503). The outcome is unknown: the write may still win.',
   );
-  assert.equal(describeRefusal(400, 'missing key\n'), 'missing key (status 400).');
-  assert.equal(describeRefusal(502, ''), 'no reason given (status 502).');
+  assert.equal(describeRefusal(400, Buffer.from('missing key\n')), 'missing key (status 400).');
+  assert.equal(describeRefusal(502, Buffer.alloc(0)), 'no reason given (status 502).');
 });
