@@ -17,6 +17,7 @@ install: $(INSTALLED)
 
 $(INSTALLED): package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@node scripts/link-runtime.mjs
 	@touch $@
 
 test: install ## every check and test, under ten minutes

@@ -11,4 +11,4 @@ for (const [, name = '', does = ''] of makefile.matchAll(/^([\w%-]+):.*?## (.+)$
   const script = name.replace('-%', ' n2');
   console.log(`  make ${name.replace('%', 'n2').padEnd(12)} npm run ${script.padEnd(12)} ${does}`);
 }
-console.log('\nWithout make, run "npm ci --ignore-scripts" once before the first npm script.');
+console.log('\nWithout make, run "npm ci" once before the first npm script.');

@@ -107,6 +107,37 @@ test('a Node that is new enough runs the program itself', () => {
   assert.deepEqual(told, { node: process.versions.node, given: ['ps'] });
 });
 
+test(
+  'the link that npm 10 removes is restored, and leads to the pinned runtime',
+  { skip: pinnedVersion() === undefined ? 'no pinned runtime for this platform' : false },
+  () => {
+    const checkout = path.join(folder, 'checkout');
+    for (const name of ['bin', 'scripts']) {
+      cpSync(path.join(repository, name), path.join(checkout, name), { recursive: true });
+    }
+    mkdirSync(path.join(checkout, 'node_modules'));
+    for (const name of Object.values(runtimePackages)) {
+      const installed = path.join(repository, 'node_modules', name);
+      if (existsSync(installed))
+        symlinkSync(installed, path.join(checkout, 'node_modules', name), 'junction');
+    }
+    for (const attempt of ['first', 'second']) {
+      const result = spawnSync(process.execPath, ['scripts/link-runtime.mjs'], {
+        cwd: checkout,
+        encoding: 'utf8',
+      });
+      assert.equal(result.status, 0, `${attempt}: ${result.stderr}`);
+    }
+    const linked = spawnSync('node', ['-p', 'process.versions.node'], {
+      cwd: checkout,
+      encoding: 'utf8',
+      env: { ...process.env, PATH: path.join(checkout, 'node_modules/.bin') },
+      shell: process.platform === 'win32',
+    });
+    assert.equal(linked.stdout.trim(), pinnedVersion());
+  },
+);
+
 test('the oldest Node is the same in package.json and in the check', () => {
   assert.equal(manifest.engines.node, `>=${nodeMajorMin}`);
   assert.ok(!isSupported('22.21.1'));
