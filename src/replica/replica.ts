@@ -117,9 +117,11 @@ export class Replica {
   async #getHinted(key: Uint8Array, token: Token, want: 'record' | 'digest'): Promise<GetReply> {
     const record = await this.#store.findHinted(key, token);
     if (record === undefined) return { kind: 'nothing', evidence: false };
+    // Under `strict` only owners count, for reads as for writes: a hint and one owner need not meet W owners.
+    const evidence = this.#config.quorumMode === 'sloppy';
     return want === 'record'
-      ? { kind: 'record', evidence: true, record }
-      : { kind: 'digest', evidence: true, digest: record.version };
+      ? { kind: 'record', evidence, record }
+      : { kind: 'digest', evidence, digest: record.version };
   }
 
   #refuse(event: string, error: unknown): Reply & { kind: 'refused' } {
