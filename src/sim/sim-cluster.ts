@@ -65,8 +65,12 @@ export class SimCluster {
 
   /** Starts every node that is down and waits until all serve; false when they do not within the bound. */
   async startAll(withinMicros: number): Promise<boolean> {
-    for (const node of this.nodes) this.start(node);
-    return await this.waitUntil(() => this.nodes.every((node) => node.api !== undefined), withinMicros);
+    const allServe = (): boolean => {
+      // One that was stopping when asked has to be started again.
+      for (const node of this.nodes) this.start(node);
+      return this.nodes.every((node) => node.isServing);
+    };
+    return await this.waitUntil(allServe, withinMicros);
   }
 
   /** All nodes lose power in the same instant. */

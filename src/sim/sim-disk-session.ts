@@ -17,6 +17,7 @@ export interface DiskSessionParts {
   readonly namespace: SimNamespace;
   readonly schedule: (operation: DiskOperation, bytes: number, complete: () => void) => void;
   readonly observe: (operation: DiskOperation, path: string, position: number, bytes: number) => void;
+  readonly afterDeath: 'reject' | 'hang';
   /** How many bytes still fit on the disk. */
   readonly roomBytes: () => number;
   /** Counts the operation and says whether it is to fail. May kill this session. */
@@ -160,6 +161,12 @@ export class DiskSession implements Disk {
     return this.#alive;
   }
 
+  /** What a call gets that comes after the crash. */
+  async dead(path: string): Promise<never> {
+    if (this.#parts.afterDeath === 'reject') throw this.deadError(path);
+    return await new Promise<never>(() => undefined);
+  }
+
   deadError(path: string): StoreError {
     return new StoreError('STORE_CLOSED', `${path}: this disk session ended with a crash`);
   }
@@ -169,7 +176,7 @@ export class DiskSession implements Disk {
   }
 
   async #run<Result>(step: DiskStep<Result>): Promise<Result> {
-    if (!this.#alive) throw this.deadError(step.path);
+    if (!this.#alive) return await this.dead(step.path);
     checkDiskPath(step.path);
     const failure = this.#parts.admit(step.operation, step.path);
     return await new Promise((resolve, reject) => {

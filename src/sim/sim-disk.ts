@@ -27,6 +27,11 @@ export interface SimDiskOptions {
   readonly capacityBytes?: number;
   /** Calls `complete` when an operation that moves so many bytes is done; one microtask by default. */
   readonly schedule?: (operation: DiskOperation, bytes: number, complete: () => void) => void;
+  /**
+   * What becomes of calls by those who lived before a crash: `reject`, so that a test sees its mistake (default),
+   * or `hang`, since a dead process hears nothing.
+   */
+  readonly afterDeath?: 'reject' | 'hang';
   /** Told of each operation as it takes effect, for a trace. */
   readonly observe?: (operation: DiskOperation, path: string, position: number, bytes: number) => void;
 }
@@ -193,6 +198,7 @@ export class SimDisk implements Disk {
       namespace: this.#namespace,
       schedule: this.#options.schedule ?? microtask,
       observe: this.#options.observe ?? (() => undefined),
+      afterDeath: this.#options.afterDeath ?? 'reject',
       roomBytes: () => this.#roomBytes(),
       admit: (operation, path) => this.#admit(operation, path),
     });

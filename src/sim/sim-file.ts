@@ -45,7 +45,7 @@ export class SimFile implements DiskFile {
 
   async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
     this.#checkWritable();
-    if (!this.#session.isAlive) throw this.#session.deadError(this.path);
+    if (!this.#session.isAlive) return await this.#session.dead(this.path);
     const write = { chunks, position };
     const length = byteCount(chunks);
     this.#inode.begin(write);

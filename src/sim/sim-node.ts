@@ -104,6 +104,7 @@ export class SimNode {
     const { trace } = world.scheduler;
     this.disk = new SimDisk({
       random: diskRandom.fork('crash'),
+      afterDeath: 'hang',
       schedule: (operation, bytes, complete) => {
         const scope = this.#life?.scope;
         const delay = this.#diskMicros(diskRandom, operation, bytes);
@@ -131,6 +132,11 @@ export class SimNode {
   /** The process that runs now, if any. */
   get scope(): ProcessScope | undefined {
     return this.#life?.scope;
+  }
+
+  /** Whether it takes requests and is not about to stop. */
+  get isServing(): boolean {
+    return this.#life?.node !== undefined && !this.#life.isStopping;
   }
 
   get isStopping(): boolean {
@@ -163,7 +169,7 @@ export class SimNode {
       random: lifeRandom.fork('clock'),
       scope,
     });
-    const observer = this.#observer();
+    const observer = this.#observerOf(scope);
     const disk = this.disk.session();
     try {
       life.releaseLock = await disk.lock();
@@ -194,7 +200,9 @@ export class SimNode {
       life.node = node;
       world.narrator?.tell(`${this.id} serves, incarnation ${identity.incarnation}`);
     } catch (error) {
-      if (this.#life === life) this.#endLife('killed');
+      // What the code of a dead process still throws reaches nobody.
+      if (this.#life !== life) return await new Promise(() => undefined);
+      this.#endLife('killed');
       throw new StoreError('INTERNAL', `${this.id} does not start: ${errorMessageOf(error)}`, {
         cause: error,
       });
@@ -263,14 +271,18 @@ export class SimNode {
     return 1 + random.below(operationMicrosMax) + (bytes >>> 10);
   }
 
-  #observer(): Observer {
+  /** Hears the node as long as it lives. */
+  #observerOf(scope: ProcessScope): Observer {
     const { sometimes, narrator } = this.#world;
     return {
       log: (level, event, message) => {
+        if (!scope.isAlive) return;
         sometimes.count(`log ${event}`);
         if (level === 'warn' || level === 'error') narrator?.tell(`${this.id} says ${event}: ${message}`);
       },
-      count: (counter, by) => sometimes.count(counter, by),
+      count: (counter, by) => {
+        if (scope.isAlive) sometimes.count(counter, by);
+      },
     };
   }
 }

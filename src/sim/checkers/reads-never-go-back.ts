@@ -3,7 +3,8 @@
  * was acknowledged, or read by anyone, before the read began.
  *
  * This is what write-back before answering buys (Attiya, Bar-Noy, Dolev 1995). Under `sloppy` with spare
- * nodes quorums need not meet, so it is judged only where they do.
+ * nodes quorums need not meet, so it is judged only where they do. What a read showed binds later reads only
+ * if two read quorums meet too (2R > N): a read at R = 1 may show a write that no other replica has yet.
  */
 
 import { compareDots, formatDot, type Dot } from '../../core/dot.ts';
@@ -18,10 +19,14 @@ interface Known {
   readonly operation: Operation;
 }
 
-export function readsNeverGoBack(evidence: { readonly history: readonly Operation[] }): BrokenPromise[] {
+export function readsNeverGoBack(evidence: {
+  readonly history: readonly Operation[];
+  /** Whether any two read quorums have a replica in common. */
+  readonly readQuorumsMeet: boolean;
+}): BrokenPromise[] {
   const broken: BrokenPromise[] = [];
   for (const [key, operations] of byKey(evidence.history)) {
-    const known = newestOverTime(operations);
+    const known = newestOverTime(operations, evidence.readQuorumsMeet);
     for (const read of operations) {
       const outcome = read.end?.outcome;
       if (isWrite(read) || (outcome?.kind !== 'found' && outcome?.kind !== 'missing')) continue;
@@ -38,10 +43,10 @@ export function readsNeverGoBack(evidence: { readonly history: readonly Operatio
 }
 
 /** What was known by when: each entry is newer than all before it. */
-function newestOverTime(operations: readonly Operation[]): Known[] {
+function newestOverTime(operations: readonly Operation[], readsCount: boolean): Known[] {
   const ended: Known[] = [];
   for (const operation of operations) {
-    const dot = acknowledgedDot(operation) ?? dotRead(operation);
+    const dot = acknowledgedDot(operation) ?? (readsCount ? dotRead(operation) : undefined);
     if (dot !== undefined && operation.end !== undefined) {
       ended.push({ micros: operation.end.micros, dot, operation });
     }
