@@ -97,6 +97,8 @@ export class ClientConnection {
 
   /** Takes a request as the parser delivers it, in order. */
   accept(reply: ClientReply): void {
+    // The parser goes on to the end of a read after the connection was cut in the middle of it.
+    if (this.#socket.destroyed) return;
     const { limits, load } = this.#context;
     reply.clientConnection = this;
     reply.on('close', replyClosed);

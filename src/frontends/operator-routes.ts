@@ -83,7 +83,10 @@ export class OperatorRoutes {
     }
     if (!methods.includes(reply.req.method ?? '')) {
       const allowed = methods.join(', ');
-      return reply.refuse({ code: 'METHOD_NOT_ALLOWED', message: `allowed are ${allowed}` }, ['Allow', allowed]);
+      return reply.refuse({ code: 'METHOD_NOT_ALLOWED', message: `allowed are ${allowed}` }, [
+        'Allow',
+        allowed,
+      ]);
     }
     // An absolute target is reduced to the path that the router knows.
     reply.req.url = target.query === '' ? target.path : `${target.path}?${target.query}`;
