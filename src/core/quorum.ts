@@ -39,10 +39,10 @@ export class WriteTally {
     if (counts) this.#outstanding--;
   }
 
-  /** `missed` once even acknowledgements from all that are still asked could not reach W. */
+  /** `missed` once nobody is left to acknowledge: until then the count may still grow, and it is reported. */
   get state(): QuorumState {
     if (this.#acknowledged >= this.required) return 'met';
-    return this.#acknowledged + this.#outstanding < this.required ? 'missed' : 'pending';
+    return this.#outstanding === 0 ? 'missed' : 'pending';
   }
 }
 
