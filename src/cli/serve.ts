@@ -15,7 +15,7 @@ import { formatAddress, localAddressOf, parseListenAddress, type Address } from 
 import { durabilityForm, engines, formatDurability, parseDurability } from './cluster-settings.ts';
 import { CommandFailure, exitCodes } from './command-failure.ts';
 import { urlOf, withExamples } from './command-options.ts';
-import { composeNode, type RunningNode } from './compose-node.ts';
+import type { RunningNode } from './compose-node.ts';
 import { firstFreePort } from './free-ports.ts';
 import { createLogObserver, logFormats, logLevels } from './log-observer.ts';
 import { serveSettings, type ServeOptions, type ServeSettings } from './serve-settings.ts';
@@ -79,19 +79,22 @@ async function serve(options: ServeOptions): Promise<void> {
 /** Runs the node; resolves once it has stopped cleanly. */
 async function untilStopped(settings: ServeSettings, observer: Observer): Promise<void> {
   const asked = Promise.withResolvers<NodeJS.Signals>();
-  let running: RunningNode | undefined;
+  const life: { running?: RunningNode } = {};
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       // Before it serves there is nothing to drain, and the second time somebody is in a hurry.
-      if (running === undefined) process.exit(exitCodes.ok);
+      if (life.running === undefined) process.exit(exitCodes.ok);
       process.once(signal, () => process.exit(exitCodes.failed));
       asked.resolve(signal);
     });
   }
-  running = await composeNode(settings, {
+  // The node's parts take half a second to load, which the other commands need not spend.
+  const { composeNode } = await import('./compose-node.ts');
+  const running = await composeNode(settings, {
     observer,
-    onFatal: (reason) => void endWithFailure(reason, running, observer),
+    onFatal: (reason) => void endWithFailure(reason, life.running, observer),
   });
+  life.running = running;
   announce(settings, running, observer);
   const signal = await asked.promise;
   observer.log('info', 'node.stopping', `${signal}: answering what is under way and closing the store`);

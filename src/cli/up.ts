@@ -46,13 +46,16 @@ function whatToTry(cluster: LocalCluster): readonly string[] {
   const [first, second = first] = cluster.settings.nodes;
   if (first === undefined || second === undefined) return [];
   const last = cluster.settings.nodes.at(-1) ?? first;
+  // Started by an npm script (or make), the program itself need not be on the path.
+  const program = process.env['npm_lifecycle_event'] === undefined ? 'mini-dynamo' : 'npm run';
   return [
     '',
     'Try:',
     `  curl -i -X PUT --data-binary hello ${urlOf(first.address)}/kv/greeting`,
     `  curl -i ${urlOf(second.address)}/kv/greeting`,
-    `  mini-dynamo kill ${last.id}      # then read and write again, and: mini-dynamo start ${last.id}`,
-    '  mini-dynamo status',
-    '  mini-dynamo down',
+    `  ${program} kill ${last.id}`,
+    `  curl -i ${urlOf(second.address)}/kv/greeting      (still there, and you can write)`,
+    `  ${program} start ${last.id}`,
+    `  ${program} down`,
   ];
 }
