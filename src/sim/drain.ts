@@ -8,6 +8,7 @@
  */
 
 import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { StoreError } from '../core/errors.ts';
 
 export type Drain = () => void;
@@ -63,7 +64,7 @@ export function watchingRejections<Result>(
 export function drains(drain: Drain): boolean {
   let steps = 0;
   const chain = async (): Promise<void> => {
-    for (; steps < chainLength; steps++) await undefined;
+    for (; steps < chainLength; steps++) await Promise.resolve();
   };
   void chain();
   drain();
@@ -84,8 +85,11 @@ export function checkpointDrain(): Drain | undefined {
   setFlagsFromString('--allow-natives-syntax');
   try {
     // The syntax exists only under the flag, so the function has to be made from text.
-    const checkpoint: unknown = new Function('%PerformMicrotaskCheckpoint()');
-    return typeof checkpoint === 'function' ? () => Reflect.apply(checkpoint, undefined, []) : undefined;
+    const checkpoint: unknown = runInThisContext('(() => { %PerformMicrotaskCheckpoint(); })');
+    if (typeof checkpoint !== 'function') return undefined;
+    return () => {
+      Reflect.apply(checkpoint, undefined, []);
+    };
   } catch {
     return undefined;
   } finally {

@@ -14,6 +14,8 @@ import type { Scheduler } from './scheduler.ts';
 
 /** A story that is longer than this is cut at its front: the end is where the promise broke. */
 const linesMax = 400;
+/** How often in a row one event of one node is told. */
+const repeatsMax = 2;
 
 export class Narrator {
   readonly #key: Uint8Array;
@@ -21,6 +23,8 @@ export class Narrator {
   /** Requests about the key, so that their replies, which do not name it, are told too. */
   readonly #requests = new Set<string>();
   #scheduler: Scheduler | undefined;
+  #lastSource = '';
+  #repeats = 0;
 
   constructor(key: Uint8Array) {
     this.#key = key;
@@ -43,6 +47,15 @@ export class Narrator {
     const micros = this.#scheduler?.nowMicros ?? 0;
     this.#lines.push(`${(micros / 1000).toFixed(3).padStart(12)} ms  ${line}`);
     if (this.#lines.length > linesMax) this.#lines.shift();
+  }
+
+  /** What a node logs; a node that says the same again and again is cut short. */
+  tellLog(node: NodeId, event: string, message: string): void {
+    const source = `${node} says ${event}`;
+    this.#repeats = source === this.#lastSource ? this.#repeats + 1 : 0;
+    this.#lastSource = source;
+    if (this.#repeats < repeatsMax) this.tell(`${source}: ${message}`);
+    else if (this.#repeats === repeatsMax) this.tell(`${source}, and so on`);
   }
 
   tellFrame(what: string, from: NodeId, to: NodeId, frame: Uint8Array): void {

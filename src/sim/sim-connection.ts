@@ -12,6 +12,8 @@ import type { SimTransport } from './sim-transport.ts';
 export interface ConnectionEnd {
   readonly transport: SimTransport;
   isOpen: boolean;
+  /** When this end learns that the connection stands. */
+  opensAtMicros: number;
   /** The next frame toward this end arrives after this. */
   lastArrivalMicros: number;
   /** Frames toward this end that a partition holds back. */
@@ -56,14 +58,15 @@ export class SimConnection {
     const back = (): number => this.#network.delayMicros(acceptor.transport.id, dialer.transport.id);
     const { scheduler } = this.#network;
     scheduler.after(there() + back() + there(), () => {
+      // Known before the acceptor is told, who may send at once: nothing arrives before the dialer knows too.
+      dialer.opensAtMicros = scheduler.nowMicros + back();
       const isPossible =
         !this.#network.isPairBlocked(this) &&
         dialer.transport.isListening &&
         acceptor.transport.accept(this, acceptor, dialer.transport);
       if (!isPossible) return this.#fail();
       this.#isEstablished = true;
-      dialer.lastArrivalMicros = scheduler.nowMicros + back();
-      scheduler.at(dialer.lastArrivalMicros, () => {
+      scheduler.at(dialer.opensAtMicros, () => {
         if (acceptor.isOpen && dialer.transport.accept(this, dialer, acceptor.transport)) return;
         this.#fail();
       });
@@ -135,7 +138,7 @@ export class SimConnection {
     const { scheduler, random } = network;
     const link = network.link(from.transport.id, to.transport.id);
     const delay = network.delayMicros(from.transport.id, to.transport.id);
-    let arrival = scheduler.nowMicros + delay;
+    let arrival = Math.max(scheduler.nowMicros + delay, to.opensAtMicros + 1);
     if (link.reorderPerMillion > 0 && random.chance(link.reorderPerMillion)) {
       arrival += random.below(reorderDelaysMax * delay + 1);
     } else {
@@ -162,5 +165,5 @@ export class SimConnection {
 }
 
 function newEnd(transport: SimTransport): ConnectionEnd {
-  return { transport, isOpen: false, lastArrivalMicros: 0, held: [] };
+  return { transport, isOpen: false, opensAtMicros: 0, lastArrivalMicros: 0, held: [] };
 }

@@ -7,7 +7,7 @@
  */
 
 import type { Random } from '../ports/random.ts';
-import { SimInode, type UnsyncedFate } from './sim-inode.ts';
+import type { SimInode, UnsyncedFate } from './sim-inode.ts';
 
 export type SimEntry = SimInode | SimDirectory;
 

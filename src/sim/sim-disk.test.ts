@@ -110,7 +110,10 @@ describe('SimDisk', () => {
       assert.deepEqual(left.subarray(0, 3), abc);
       lengths.add(left.length);
     }
-    assert.deepEqual([...lengths].sort(), [3, 4, 5, 6, 7, 8, 9]);
+    assert.deepEqual(
+      [...lengths].sort((left, right) => left - right),
+      [3, 4, 5, 6, 7, 8, 9],
+    );
   });
 
   test('files, locks and sessions of before a crash are dead', async () => {

@@ -15,9 +15,8 @@ import { StoreError } from '../core/errors.ts';
 import type { Disk, DiskEntry, DiskFile, ReleaseLock } from '../ports/disk.ts';
 import type { Random } from '../ports/random.ts';
 import { DiskFaults, SimulatedCrash, type DiskOperation, type PlannedFault } from './disk-faults.ts';
-
 import { DiskSession } from './sim-disk-session.ts';
-import { SimInode, type UnsyncedFate } from './sim-inode.ts';
+import type { SimInode, UnsyncedFate } from './sim-inode.ts';
 import { SimNamespace } from './sim-namespace.ts';
 
 export interface SimDiskOptions {
@@ -56,7 +55,7 @@ export class SimDisk implements Disk {
   readonly #faults = new DiskFaults();
   #session: DiskSession;
   #operations = 0;
-  #crashWaiters: (() => void)[] = [];
+  readonly #crashWaiters: (() => void)[] = [];
 
   constructor(options: SimDiskOptions = {}) {
     this.#options = options;

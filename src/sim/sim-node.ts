@@ -278,7 +278,7 @@ export class SimNode {
       log: (level, event, message) => {
         if (!scope.isAlive) return;
         sometimes.count(`log ${event}`);
-        if (level === 'warn' || level === 'error') narrator?.tell(`${this.id} says ${event}: ${message}`);
+        if (level === 'warn' || level === 'error') narrator?.tellLog(this.id, event, message);
       },
       count: (counter, by) => {
         if (scope.isAlive) sometimes.count(counter, by);

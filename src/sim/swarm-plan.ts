@@ -79,7 +79,7 @@ export function drawPlan(random: SimRandom): SwarmPlan {
     clockOffsetMsMax: random.pick([0, 20, 200]),
     clockDriftPerMillionMax: random.pick([0, 50, 1_000]),
     faults: drawFaults(random),
-    faultPauseMicros: random.pick([500_000, 1_000_000, 3_000_000]),
+    faultPauseMicros: random.pick([500_000, 1_000_000, 3_000_000, 10_000_000]),
     restartMicrosMax: random.pick([20_000, 500_000, 3_000_000]),
     segmentBytesMax: random.pick([2_048, 8_192, 32_768]),
   };

@@ -1,31 +1,28 @@
 /**
- * One seed from its number to its verdict.
+ * One seed, from its number to its verdict.
  */
 
+import { crc32 } from '../core/crc32.ts';
 import { errorMessageOf } from '../core/errors.ts';
 import { openLogStore } from '../storage/log-store.ts';
 import type { BrokenPromise } from './checkers/broken-promise.ts';
 import type { Narrator } from './narrator.ts';
 import { durableWrites, type ScenarioReport } from './scenarios/durable-writes.ts';
-import { crc32 } from '../core/crc32.ts';
+import type { OpenStore } from './sim-node.ts';
 import { simulate } from './simulation.ts';
 import { Sometimes } from './sometimes.ts';
 import type { SwarmPlan } from './swarm-plan.ts';
-import type { OpenStore } from './sim-node.ts';
 
-export interface SeedVerdict {
+export interface SeedVerdict extends ScenarioReport {
   readonly seed: number;
-  readonly broken: readonly BrokenPromise[];
+  /** Empty when the run did not end. */
   readonly traceHash: string;
   readonly virtualMicros: number;
-  readonly operations: number;
-  readonly acknowledged: number;
-  readonly faults: number;
   readonly sometimes: Sometimes;
 }
 
 /** Runs one seed; call it from a macrotask. What the run throws is a broken promise too. */
-export function runSeed(seed: number, narrator?: Narrator): SeedVerdict {
+export function judgeSeed(seed: number, narrator?: Narrator): SeedVerdict {
   const sometimes = new Sometimes();
   try {
     const { result, traceHash, virtualMicros } = simulate({ seed, narrator, sometimes }, (world) =>
@@ -35,7 +32,7 @@ export function runSeed(seed: number, narrator?: Narrator): SeedVerdict {
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? '') : '';
     const message = `${errorMessageOf(error)}\n${stack}`;
-    const broken = [{ promise: 'the-run-ends-well', key: undefined, message }];
+    const broken: BrokenPromise[] = [{ promise: 'the-run-ends-well', key: undefined, message }];
     const nothing: ScenarioReport = { broken, operations: 0, acknowledged: 0, faults: 0 };
     return { seed, traceHash: '', virtualMicros: 0, sometimes, ...nothing };
   }
