@@ -7,7 +7,8 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Copy, DockerfileParser, type From, type Instruction } from 'dockerfile-ast';
@@ -56,18 +57,43 @@ export function replayImage(repository: string, folder: string): ReplayedImage {
   return { root: last.root, workingDirectory: last.workingDirectory, entrypoint, command };
 }
 
-/** Runs a program in the image's working directory. */
-export function runInImage(
-  image: ReplayedImage,
-  argv: readonly string[],
-): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-  const [program, ...rest] = argv;
-  assert.ok(program !== undefined);
-  return spawnSync(program, rest, {
+/** A program that runs in the image's working directory. */
+export interface ImageProcess {
+  /** Waits until its output matches and resolves to the first group; rejects when it ends before. */
+  saysWhere(pattern: RegExp): Promise<string>;
+  /** Sends SIGTERM; resolves to the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts a program as the container's first process would be. */
+export function startInImage(image: ReplayedImage, argv: readonly string[]): ImageProcess {
+  const [program = '', ...rest] = argv;
+  const child = spawn(program, rest, {
     cwd: path.join(image.root, image.workingDirectory),
-    encoding: 'utf8',
     env: { ...process.env, NODE_ENV: 'production' },
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const ended = once(child, 'close').then(() => child.exitCode);
+  let output = '';
+  return {
+    saysWhere: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (text: string): void => {
+          output += text;
+          const found = pattern.exec(output)?.[1];
+          if (found !== undefined) resolve(found);
+        };
+        child.stdout.setEncoding('utf8').on('data', look);
+        child.stderr.setEncoding('utf8').on('data', look);
+        void ended.then((code) =>
+          reject(new Error(`${argv.join(' ')} ended with ${String(code)}: ${output}`)),
+        );
+      }),
+    stop: () => {
+      child.kill('SIGTERM');
+      return ended;
+    },
+  };
 }
 
 function contextEntries(repository: string): string[] {
