@@ -7,6 +7,7 @@
 
 import { Command } from 'commander';
 
+import { limits } from '../core/limits.ts';
 import { formatAddress, type Address } from './address.ts';
 import { nodeOf } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
@@ -35,7 +36,7 @@ export function clientCommand(name: string): Command {
     .option('-c, --config <file>', 'the nodes of the cluster', defaultConfigPath)
     .option('--node <id>', 'ask this node instead of the first that answers')
     .option('--addr <host:port>', 'ask the node at this address, without a nodes file', parseNodeAddress)
-    .option('--timeout <ms>', 'how long the cluster may take', parseInteger(1, 3_600_000));
+    .option('--timeout <ms>', 'how long the cluster may take', parseInteger(1, limits.requestTimeoutMsMax));
 }
 
 /** The node to ask; throws `CommandFailure` when none answers. */

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { placementFingerprint } from '../core/placement.ts';
 import { limits } from '../core/limits.ts';
 import { createHttpFrontend } from '../frontends/http-server.ts';
-import { openClassicLevelStore } from '../platform/classic-level-store.ts';
+import { classicLevelFolder, openClassicLevelStore } from '../platform/classic-level-store.ts';
 import { FileDisk } from '../platform/file-disk.ts';
 import { httpProtocol, SharedPort } from '../platform/port-sharing.ts';
 import { SystemClock } from '../platform/system-clock.ts';
@@ -21,7 +21,9 @@ import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import type { Observer } from '../ports/observer.ts';
 import { NodeIdentity } from '../replica/node-identity.ts';
 import { placementFor, startNode, type DynamoNode } from '../replica/node.ts';
+import { snapshotDirectory } from '../storage/checkpoint-file.ts';
 import { openLogStore } from '../storage/log-store.ts';
+import { logDirectory } from '../storage/segment-name.ts';
 import type { Store } from '../storage/store.ts';
 import { formatAddress, type Address } from './address.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
@@ -117,7 +119,7 @@ async function openNode(
   const frontend = createHttpFrontend({
     node,
     observer,
-    config: { valueBytesMax: config.valueBytesMax, paths: pathsIn(dataDirectory) },
+    config: { valueBytesMax: config.valueBytesMax, paths: pathsOf(settings) },
   });
   opened.push(() => frontend.stop());
 
@@ -146,12 +148,17 @@ function peerAddresses(settings: ServeSettings): ConstructorParameters<typeof Tc
     .map((node) => ({ id: node.id, ...(node.peerAddress ?? node.address) }));
 }
 
-/** Where an operator finds the data; hints and checkpoints are part of the log. */
-function pathsIn(dataDirectory: string): {
+/** Where an operator finds the data; hints lie where the records do. */
+function pathsOf(settings: ServeSettings): {
   readonly log: string;
   readonly snapshot: string;
   readonly hints: string;
 } {
-  const log = join(dataDirectory, 'log');
-  return { log, snapshot: log, hints: log };
+  const { dataDirectory } = settings;
+  if (settings.engine === 'classic-level') {
+    const log = join(dataDirectory, classicLevelFolder);
+    return { log, snapshot: '', hints: log };
+  }
+  const log = join(dataDirectory, logDirectory);
+  return { log, snapshot: join(dataDirectory, snapshotDirectory), hints: log };
 }

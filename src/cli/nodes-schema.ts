@@ -64,7 +64,7 @@ const nodeSchema = z.strictObject(
 const timingMs = integer(1, 3_600_000).optional();
 const timingSchema = z.strictObject(
   {
-    requestTimeoutMs: timingMs,
+    requestTimeoutMs: integer(1, limits.requestTimeoutMsMax).optional(),
     hedgeAfterMs: timingMs,
     clockSkewMsMax: timingMs,
     heartbeatMs: timingMs,

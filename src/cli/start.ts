@@ -1,10 +1,14 @@
 /** `mini-dynamo start <id>`: nodes that were killed or stopped come back. */
 
 import { bringUp, defaultStartWaitMs } from './bring-up.ts';
-import { nameOf } from './cluster-settings.ts';
+import { nameOf, type ClusterNode } from './cluster-settings.ts';
 import { clusterCommand, parseSeconds, withExamples } from './command-options.ts';
 import { chosenNodes, openLocalCluster, readinessOf, type ClusterLocation } from './local-cluster.ts';
 import { remark, say } from './terminal.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** Nodes that are all up find each other within a second. */
+const readyWaitMs = 5_000;
 
 interface StartOptions extends ClusterLocation {
   readonly wait: number;
@@ -25,9 +29,19 @@ async function start(ids: readonly string[], options: StartOptions): Promise<voi
   const { started, alreadyRunning } = await bringUp(cluster, chosenNodes(cluster, ids), options.wait);
   for (const launch of started) say(`${nameOf(launch.node)} started, pid ${launch.pid}`);
   for (const node of alreadyRunning) say(`${nameOf(node)} is already running`);
-  for (const { node } of started) {
-    const readiness = await readinessOf(node);
-    // Without its peers a node answers but cannot meet a quorum: that is their absence, not its failure.
-    if (readiness.kind !== 'yes') remark(`${node.id} is not ready yet: ${readiness.message}`);
-  }
+  for (const { node } of started) await remarkUnlessReady(node);
+}
+
+/** Without its peers a node answers but cannot meet a quorum: that is their absence, not its failure. */
+async function remarkUnlessReady(node: ClusterNode): Promise<void> {
+  let reason = '';
+  const ready = await waitUntil(
+    async () => {
+      const readiness = await readinessOf(node);
+      if (readiness.kind !== 'yes') reason = readiness.message;
+      return readiness.kind === 'yes';
+    },
+    { boundMs: readyWaitMs },
+  );
+  if (!ready) remark(`${node.id} answers, but is not ready: ${reason}`);
 }
