@@ -10,7 +10,7 @@ import { spawn } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 import { isSupported, tooOldMessage } from '../bin/runtime.mjs';
 
-const stages = ['fmtcheck', 'lint', 'typecheck', 'test:repo', 'test:unit', 'test:e2e'];
+const stages = ['fmtcheck', 'lint', 'typecheck', 'test:repo', 'test:unit', 'test:sim', 'test:e2e'];
 
 if (!isSupported(process.versions.node)) {
   console.error(tooOldMessage(process.versions.node));
