@@ -54,6 +54,10 @@ export class BodyReader implements PendingBody {
     this.#announcedBytes = Number(request.headers['content-length'] ?? Number.NaN);
   }
 
+  get complete(): boolean {
+    return this.#request.complete;
+  }
+
   /**
    * The whole body, or undefined when the client went away. Rejects with `VALUE_TOO_LARGE`,
    * `OVERLOADED`, or with whatever its connection ends it (`REQUEST_TIMEOUT`, `BAD_REQUEST`).

@@ -31,6 +31,8 @@ export interface PipelineLimits {
   readonly replyBytesMax: number;
   readonly stallMs: number;
   readonly readStallMs: number;
+  /** How long a refused client's bytes are thrown away before the connection is closed. */
+  readonly lingerMs: number;
 }
 
 /** What all connections together have under way; shared and changed by them. */
@@ -46,6 +48,8 @@ export interface FrontendLoad {
 
 /** A body being received, that its connection can end. */
 export interface PendingBody {
+  /** All of it has been parsed, even if its reader has not seen the end yet. */
+  readonly complete: boolean;
   fail(error: StoreError): void;
 }
 
@@ -74,6 +78,7 @@ export class ClientConnection {
   #pumping = false;
   #paused = false;
   #stalled = false;
+  #abandoned = false;
   #gone = false;
 
   constructor(socket: Socket, context: ConnectionContext) {
@@ -91,14 +96,18 @@ export class ClientConnection {
     return this.#failure !== undefined;
   }
 
+  get lingerMs(): number {
+    return this.#context.limits.lingerMs;
+  }
+
   get stopping(): boolean {
     return this.#context.load.stopping;
   }
 
   /** Takes a request as the parser delivers it, in order. */
   accept(reply: ClientReply): void {
-    // The parser goes on to the end of a read after the connection was cut in the middle of it.
-    if (this.#socket.destroyed) return;
+    // The parser goes on to the end of a read even when the connection was closed in the middle of it.
+    if (this.#abandoned || this.#socket.destroyed) return;
     const { limits, load } = this.#context;
     reply.clientConnection = this;
     reply.on('close', replyClosed);
@@ -167,22 +176,29 @@ export class ClientConnection {
   /** Lets a request's body be ended when the client's bytes make no sense or don't come. */
   receiving(body: PendingBody | undefined): void {
     this.#body = body;
-    if (body !== undefined && this.#failure !== undefined) body.fail(asStoreError(this.#failure));
+    if (body !== undefined && this.#failure !== undefined) failIncomplete(body, this.#failure);
   }
 
   /** No further request can be read: answers what came before, then this error, then closes. */
   fail(error: ErrorReply): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    const body = this.#body;
-    if (body !== undefined) return body.fail(asStoreError(error));
+    if (this.#body !== undefined) failIncomplete(this.#body, error);
     this.#updateReading();
     if (this.#running + this.#answered + this.#held.length === 0) this.#idle();
   }
 
+  /** A reply has said that the connection closes: no request after it may run. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#context.load.requests -= this.#held.length;
+    this.#held = [];
+    this.#updateReading();
+  }
+
   /** The socket was silent in both directions for as long as was set. */
   timedOut(): void {
-    if (this.#body !== undefined) {
+    if (this.#body?.complete === false) {
       this.fail({ code: 'REQUEST_TIMEOUT', message: 'the body did not arrive in time' });
     } else if (this.#running > 0) {
       // It is our turn, not the client's.
@@ -255,7 +271,7 @@ export class ClientConnection {
     if (this.#socket.destroyed) return;
     if (this.#failure !== undefined) {
       this.#paused = false;
-      lingeringClose(this.#socket, this.#failure);
+      lingeringClose(this.#socket, this.#failure, this.#context.limits.lingerMs);
     } else if (this.#context.load.stopping) {
       this.#socket.destroySoon();
     }
@@ -276,6 +292,6 @@ function isRead(reply: ClientReply): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-function asStoreError(error: ErrorReply): StoreError {
-  return new StoreError(error.code, error.message);
+function failIncomplete(body: PendingBody, error: ErrorReply): void {
+  if (!body.complete) body.fail(new StoreError(error.code, error.message));
 }

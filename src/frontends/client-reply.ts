@@ -57,15 +57,16 @@ export class ClientReply extends ServerResponse<IncomingMessage> {
 
   /** The same for a request after whose body the connection cannot be used. */
   refuseAndClose(error: ErrorReply, further: readonly OutgoingHttpHeader[] = []): void {
-    if (this.destroyed || this.headersSent) return;
+    const connection = this.clientConnection;
+    if (this.destroyed || this.headersSent || connection === undefined) return;
+    connection.abandon();
     const { status, headers, body } = renderError(error, this.req.headers.accept);
     this.writeHead(status, [...headers, ...further, 'Connection', 'close']);
     this.write(body);
-    discardBody(this.req, () => {
+    discardBody(this.req, connection.lingerMs, () => {
       if (this.destroyed) return;
-      this.clientConnection?.answering(this, 0);
+      connection.answering(this, 0);
       this.end();
-      this.clientConnection?.pump();
     });
   }
 }
@@ -78,11 +79,12 @@ function hasLongBody(request: IncomingMessage): boolean {
 }
 
 /** Reads on without keeping anything until the end, a byte limit or a time limit; then calls `done` once. */
-function discardBody(request: IncomingMessage, done: () => void): void {
+function discardBody(request: IncomingMessage, lingerMs: number, done: () => void): void {
   let discardedBytes = 0;
-  const timer = setTimeout(finish, limits.httpLingerMs);
+  const timer = setTimeout(finish, lingerMs);
   request.on('data', onData).once('end', finish).once('close', finish);
-  if (request.destroyed || request.readableEnded) finish();
+  // A client that has closed its side sends nothing any more, whether its request is whole or not.
+  if (request.destroyed || request.readableEnded || request.socket.readableEnded) finish();
 
   function onData(chunk: Uint8Array): void {
     discardedBytes += chunk.length;

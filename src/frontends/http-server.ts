@@ -100,4 +100,5 @@ const defaultPipelineLimits: Omit<PipelineLimits, 'replyBytesMax'> = {
   requestsMax: limits.requestsInFlightMax,
   stallMs: limits.clientStallMs,
   readStallMs: limits.clientReadStallMs,
+  lingerMs: limits.httpLingerMs,
 };

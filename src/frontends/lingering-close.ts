@@ -12,10 +12,10 @@ import { limits } from '../core/limits.ts';
 import { renderError, type ErrorReply } from './error-reply.ts';
 
 /** Sends the error as a whole reply of its own and closes. Later calls for the socket do nothing. */
-export function lingeringClose(socket: Socket, error: ErrorReply): void {
+export function lingeringClose(socket: Socket, error: ErrorReply, lingerMs: number): void {
   if (socket.writableEnded || socket.destroyed) return;
   let discardedBytes = 0;
-  const timer = setTimeout(() => socket.destroy(), limits.httpLingerMs);
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
   // The parser is done with this connection: what comes now is nobody's.
   socket.removeAllListeners('data');

@@ -126,6 +126,8 @@ export class OperatorRoutes {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 type Validation = NonNullable<FastifyError['validation']>;
 
 /** Names the field first, as `record.ts: must be integer`. */
@@ -142,11 +144,11 @@ function validationMessage(validation: Validation): string {
 }
 
 function parseJson(body: Uint8Array): unknown {
-  const text = Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8');
-  if (text === '') return null;
   try {
-    return JSON.parse(text);
+    const text = utf8.decode(body);
+    return text === '' ? null : JSON.parse(text);
   } catch (cause) {
-    throw new StoreError('BAD_REQUEST', 'the body is not valid JSON', { cause });
+    // Bytes that are not UTF-8 must not be read as some other key.
+    throw new StoreError('BAD_REQUEST', 'the body is not valid JSON in UTF-8', { cause });
   }
 }

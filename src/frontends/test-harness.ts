@@ -24,6 +24,8 @@ export interface Harness {
   readonly port: number;
   /** Counters of the observer, by name. */
   readonly counts: ReadonlyMap<string, number>;
+  /** What was logged, a line each. */
+  readonly logged: readonly string[];
   connect(): Promise<RawClient>;
   /** One request on a connection of its own. */
   request(method: string, target: string, options?: RequestParts): Promise<Reply>;
@@ -42,11 +44,12 @@ export async function startHarness(
 ): Promise<Harness> {
   const node = new MemoryNode();
   const counts = new Map<string, number>();
+  const logged: string[] = [];
   const frontend = createHttpFrontend({
     node,
-    config: { valueBytesMax: 1 << 20, ...config },
+    config: { valueBytesMax: 1 << 20, ...config, limits: { lingerMs: 30, ...config.limits } },
     observer: {
-      log() {},
+      log: (level, event, message) => void logged.push(`${level} ${event} ${message}`),
       count: (name, by = 1) => counts.set(name, (counts.get(name) ?? 0) + by),
     },
     wallNow: () => node.wallMs,
@@ -89,7 +92,7 @@ export async function startHarness(
     for (const client of clients) client.close();
     await stop();
   });
-  return { node, frontend, port, counts, connect: connectClient, request, stop };
+  return { node, frontend, port, counts, logged, connect: connectClient, request, stop };
 }
 
 /** A request as bytes, `Host` and `Content-Length` added. */
@@ -105,7 +108,8 @@ export function requestText(method: string, target: string, parts: RequestParts 
 export class RawClient {
   readonly socket: Socket;
   readonly connected: Promise<unknown>;
-  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  #bytes = 0;
   #closed = false;
   #wake: () => void = () => {};
 
@@ -113,7 +117,8 @@ export class RawClient {
     this.socket = connect({ port, host: '127.0.0.1' });
     this.connected = once(this.socket, 'connect');
     this.socket.on('data', (chunk: Buffer) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
       this.#wake();
     });
     // A refused client sees a reset when it is still sending; the tests look at `closed`.
@@ -134,13 +139,19 @@ export class RawClient {
 
   /** The next reply. Fails when the connection closes before it is whole. */
   async reply(withoutBody = false): Promise<Reply> {
+    let wantedBytes = 1;
     for (;;) {
-      const parsed = parseReply(this.#received, withoutBody);
-      if (parsed !== undefined) {
-        this.#received = this.#received.subarray(parsed.bytes);
-        return parsed.reply;
+      if (this.#bytes >= wantedBytes) {
+        const received = this.#received();
+        const parsed = parseReply(received, withoutBody);
+        if (parsed.reply !== undefined) {
+          this.#chunks = [received.subarray(parsed.bytes)];
+          this.#bytes -= parsed.bytes;
+          return parsed.reply;
+        }
+        wantedBytes = Math.max(parsed.bytes, this.#bytes + 1);
       }
-      if (this.#closed) throw new Error(`closed after "${this.#received.toString('latin1')}"`);
+      if (this.#closed) throw new Error(`closed after "${this.#received().toString('latin1')}"`);
       await this.#more();
     }
   }
@@ -148,7 +159,13 @@ export class RawClient {
   /** Resolves when the server has closed the connection, to what it had sent and nobody took. */
   async closed(): Promise<string> {
     while (!this.#closed) await this.#more();
-    return this.#received.toString('latin1');
+    return this.#received().toString('latin1');
+  }
+
+  #received(): Buffer {
+    const received = Buffer.concat(this.#chunks);
+    this.#chunks = [received];
+    return received;
   }
 
   #more(): Promise<void> {
@@ -156,12 +173,10 @@ export class RawClient {
   }
 }
 
-function parseReply(
-  bytes: Buffer,
-  withoutBody: boolean,
-): { readonly reply: Reply; readonly bytes: number } | undefined {
+/** The first reply in `bytes` and how long it is, or how many bytes it takes at least. */
+function parseReply(bytes: Buffer, withoutBody: boolean): { readonly reply?: Reply; readonly bytes: number } {
   const end = bytes.indexOf('\r\n\r\n');
-  if (end < 0) return undefined;
+  if (end < 0) return { bytes: 0 };
   const [statusLine = '', ...lines] = bytes.subarray(0, end).toString('latin1').split('\r\n');
   const headers: Record<string, string> = {};
   for (const line of lines) {
@@ -171,6 +186,6 @@ function parseReply(
   const status = Number(statusLine.split(' ')[1]);
   const length = withoutBody || status < 200 ? 0 : Number(headers['content-length'] ?? 0);
   const total = end + 4 + length;
-  if (bytes.length < total) return undefined;
+  if (bytes.length < total) return { bytes: total };
   return { reply: { status, headers, body: bytes.subarray(end + 4, total) }, bytes: total };
 }
