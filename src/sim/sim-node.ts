@@ -259,6 +259,8 @@ export class SimNode {
   }
 
   #endLife(manner: 'killed' | 'powerLost'): void {
+    const compactions = this.#life?.store?.status().compactions ?? 0;
+    if (compactions > 0) this.#world.sometimes.count('store.compacted', compactions);
     this.#life?.scope.kill();
     this.#life = undefined;
     this.#network.lifeEnded(this.id, manner);
