@@ -30,7 +30,7 @@ export class ClientReply extends ServerResponse<IncomingMessage> {
   send(status: number, headers: OutgoingHttpHeader[], body?: Uint8Array | string): void {
     const connection = this.clientConnection;
     if (this.destroyed || this.headersSent || connection === undefined) return;
-    if (connection.stopping) headers.push('Connection', 'close');
+    if (connection.stopping || hasLongBody(this.req)) headers.push('Connection', 'close');
     connection.answering(this, body === undefined ? 0 : body.length);
     this.writeHead(status, headers);
     this.end(body);

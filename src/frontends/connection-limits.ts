@@ -78,8 +78,8 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
     reply.expectsUnknown = true;
     accept(request, reply);
   });
-  server.on('connect', (_request, socket) => {
-    bySocket.get(socket)?.fail({ code: 'METHOD_NOT_ALLOWED', message: 'this is not a proxy' });
+  server.on('connect', (request) => {
+    bySocket.get(request.socket)?.fail({ code: 'METHOD_NOT_ALLOWED', message: 'this is not a proxy' });
   });
   server.on('timeout', (socket) => bySocket.get(socket)?.timedOut());
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

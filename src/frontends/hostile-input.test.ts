@@ -71,6 +71,21 @@ test('a body of 2 GiB is refused at its announcement', async (t) => {
   nothingStored(harness);
 });
 
+test('a long body where none belongs is not read to its end', async (t) => {
+  const harness = await startHarness(t);
+  for (const [method, status] of [
+    ['GET', 404],
+    ['DELETE', 204],
+    ['POST', 405],
+  ] as const) {
+    await isRefused(
+      harness,
+      `${method} /kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: 2147483648\r\n\r\nabc`,
+      status,
+    );
+  }
+});
+
 test('a length that is no number or does not fit is refused', async (t) => {
   const harness = await startHarness(t);
   for (const length of ['-1', '1e3', '0x10', '99999999999999999999999', '5, 6', '+5', '5 5']) {
@@ -251,7 +266,9 @@ test('a request target in another form is reduced, or refused', async (t) => {
   assert.equal((await harness.request('GET', 'http://elsewhere/kv/../a')).status, 400);
   assert.equal((await harness.request('OPTIONS', '*')).status, 400);
   assert.equal((await harness.request('GET', '/kv/a#fragment')).status, 400);
-  await isRefused(harness, 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n\r\n', 405);
+  const connect = 'CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\n';
+  await isRefused(harness, `${connect}\r\n`, 405);
+  await isRefused(harness, `${connect}Content-Length: 10\r\n\r\nhalf`, 405);
 });
 
 test('percent garbage is refused, raw high bytes never crash', async (t) => {
