@@ -17,6 +17,23 @@ export const limits = {
   frameOverheadBytes: 64 * kibibyte,
   /** Frames waiting for one peer's socket; past it a send is refused and the hint path takes over. */
   peerQueueBytesMax: 64 * mebibyte,
+  /** A frame up to this size is copied behind the others of its turn; a longer one is cheaper to write by itself. */
+  peerCopiedFrameBytesMax: 16 * kibibyte,
+  /** The buffer in which a peer's frames are collected: what a busy turn queues for one peer. */
+  peerSlabBytes: 64 * kibibyte,
+  /** Pauses between attempts to reach a peer: soon at first, and not too rarely for a node that restarts. */
+  reconnectDelayMsMin: 50,
+  reconnectDelayMsMax: 2_000,
+  /** A connection that lived so long was fine: the pauses start from the shortest again. */
+  connectionStableAfterMs: 5_000,
+  /** The kernel asks a silent peer's machine for a sign of life after so long. */
+  keepAliveProbeAfterMs: 10_000,
+  /** What is queued for peers when a node stops has this long to leave. */
+  peerStopFlushMs: 500,
+  /** At most one line per peer and interval about connections that fail or are refused. */
+  connectionLogIntervalMs: 1_000,
+  /** Strangers whose last refusal is remembered, so that each is logged once. */
+  connectionLogSourcesMax: 512,
   /** Requests without a reply yet, per peer. A paused peer cannot pile up more than this. */
   peerRequestsInFlightMax: 16_384,
   /** Client and peer connections per node; each costs about 10 KiB. */
@@ -91,8 +108,18 @@ export const limits = {
   batchBufferBytesMax: mebibyte,
   /** Default length at which a segment ends: large enough to be few, small enough to be compacted in a second. */
   segmentBytesDefault: 64 * mebibyte,
-  /** Bytes of a segment that recovery, compaction and backup read at once. */
+  /** Default growth of the log after which the index is written out: what a start after a crash has to replay. */
+  checkpointAfterBytesDefault: 64 * mebibyte,
+  /** Bytes of index tables copied for a checkpoint between two turns of the event loop: a millisecond. */
+  checkpointTurnBytes: mebibyte,
+  /** Bytes of a segment that recovery reads at once. */
   segmentReadBytes: mebibyte,
+  /** The same for compaction and hint files: what is done with them holds up requests for 2 ms or so. */
+  maintenanceReadBytes: 256 * kibibyte,
+  /** Default for what compaction reads and writes a second: twenty times what a busy node appends. */
+  compactionBytesPerSecondDefault: 32 * mebibyte,
+  /** Index slots that compaction repoints between two turns of the event loop. */
+  compactionSlotsPerTurn: 4_096,
   /** Segments of one store: an index slot has 16 bits for it. */
   segmentsMax: 0xffff,
   /** Damaged ranges kept for the operator; the folder `quarantine` has them all. */

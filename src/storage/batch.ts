@@ -38,7 +38,7 @@ export class Batch {
   readonly #checksum: Checksum;
   #buffer: Uint8Array;
   #used = batchHeaderBytes;
-  #outside: OutsidePiece[] = [];
+  readonly #outside: OutsidePiece[] = [];
   #outsideBytes = 0;
   #count = 0;
 

@@ -11,13 +11,16 @@ export class FileWindow {
   readonly file: DiskFile;
   /** Length of the file when the reading began. */
   readonly size: number;
+  readonly #readBytes: number;
   #bytes = new Uint8Array(0);
   #start = 0;
   #filled = 0;
 
-  constructor(file: DiskFile, size: number) {
+  /** `readBytes` is read at once where no more is asked for: what is done between two reads holds up the rest. */
+  constructor(file: DiskFile, size: number, readBytes: number = limits.segmentReadBytes) {
     this.file = file;
     this.size = size;
+    this.#readBytes = readBytes;
   }
 
   /** The bytes in memory; those of file offset `x` start at `x - start`. Good until the next `load`. */
@@ -41,7 +44,7 @@ export class FileWindow {
   /** Brings a range into memory; the caller has checked that it lies within the file. */
   async load(offset: number, length: number): Promise<void> {
     if (this.has(offset, length)) return;
-    const wanted = Math.min(Math.max(length, limits.segmentReadBytes), this.size - offset);
+    const wanted = Math.min(Math.max(length, this.#readBytes), this.size - offset);
     // What is there already moves to the front; only the rest is read.
     const kept = offset >= this.#start && offset < this.end ? this.end - offset : 0;
     const from = offset - this.#start;

@@ -30,7 +30,7 @@ export class GroupCommit {
   readonly #queue: Batch[] = [];
   #queueBytes = 0;
   #isRunning = false;
-  #drained: (() => void)[] = [];
+  readonly #drained: (() => void)[] = [];
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;

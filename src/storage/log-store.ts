@@ -20,11 +20,15 @@ import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import { Appender } from './appender.ts';
+import type { Batch } from './batch.ts';
+import { Checkpointer } from './checkpointer.ts';
 import type { EntryReader } from './entry-reader.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
 import { LogReader } from './log-reader.ts';
-import { LogWriter } from './log-writer.ts';
+import { startOfLog, type AppliedPosition } from './log-replay.ts';
+import { LogWriter, type BatchPlace } from './log-writer.ts';
+import { Maintenance } from './maintenance.ts';
 import { Quarantine } from './quarantine.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
 import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from './store.ts';
@@ -42,6 +46,9 @@ export interface LogStoreOptions {
   readonly durability: Durability;
   readonly valueBytesMax?: number;
   readonly segmentBytesMax?: number;
+  /** Growth of the log after which the index is written out. */
+  readonly checkpointAfterBytes?: number;
+  readonly compactionBytesPerSecond?: number;
   readonly hintBytesPerTargetMax?: number;
   readonly hintBytesMax?: number;
   /** Told once when a sync has failed: only a restart helps, so the node should stop itself. */
@@ -64,34 +71,43 @@ export class LogStore implements Store {
   readonly #writer: LogWriter;
   readonly #commit: GroupCommit;
   readonly #appender: Appender;
-  readonly #options: LogStoreOptions;
+  readonly #checkpointer: Checkpointer;
+  readonly #maintenance: Maintenance;
+  readonly #observer: Observer;
+  /** Up to where the index holds the log. */
+  #position: AppliedPosition;
   #closing: Promise<void> | undefined;
 
+  /** Only `openLogStore` has what this takes. */
   constructor(options: LogStoreOptions, recovered: RecoveredLog, quarantine: Quarantine) {
-    this.#options = options;
+    const { clock, checksum } = options;
+    const { index, reader } = recovered;
+    const segmentBytesMax = options.segmentBytesMax ?? limits.segmentBytesDefault;
+    this.#observer = options.observer;
     this.#quarantine = quarantine;
-    this.#index = recovered.index;
-    this.#entries = recovered.reader;
-    this.#reader = new LogReader({ index: recovered.index, reader: recovered.reader });
+    this.#index = index;
+    this.#entries = reader;
+    this.#position = recovered.position;
+    this.#reader = new LogReader({ index, reader });
     this.#writer = new LogWriter({
       ...options,
-      segmentBytesMax: options.segmentBytesMax ?? limits.segmentBytesDefault,
-      segments: recovered.index.segments,
+      segmentBytesMax,
+      segments: index.segments,
       active: recovered.active,
       lastId: recovered.lastId,
-      sequence: recovered.sequence,
-      onSealed: () => undefined,
+      sequence: recovered.position.sequence,
+      onSealed: (segment) => this.#maintenance.sealed(segment),
       onFailed: (reason) => options.onFailed?.(reason),
     });
     this.#commit = new GroupCommit({
-      clock: options.clock,
-      checksum: options.checksum,
+      clock,
+      checksum,
       write: (batch) => this.#writer.write(batch),
-      onDurable: (batch, place) => this.#appender.settle(batch, place),
+      onDurable: (batch, place) => this.#settle(batch, place),
       onRefused: (batch, error) => this.#appender.refuse(batch, error),
     });
     this.#appender = new Appender({
-      index: recovered.index,
+      index,
       commit: this.#commit,
       recordBytesMax: recordBytesMax({
         keyBytes: limits.keyBytesMax,
@@ -99,6 +115,26 @@ export class LogStore implements Store {
       }),
       hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
       hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
+    });
+    const shared = {
+      ...options,
+      index,
+      quarantine,
+      position: (): AppliedPosition => this.#position,
+      syncLog: (): Promise<void> => this.#writer.sync(),
+    };
+    this.#checkpointer = new Checkpointer({
+      ...shared,
+      number: recovered.checkpointNumber,
+      bytes: recovered.checkpoint?.bytes ?? 0,
+    });
+    this.#maintenance = new Maintenance({
+      ...shared,
+      checkpointer: this.#checkpointer,
+      segmentBytesMax,
+      checkpointAfterBytes: options.checkpointAfterBytes ?? limits.checkpointAfterBytesDefault,
+      bytesSinceCheckpoint: replayedBytes(recovered),
+      compactionBytesPerSecond: options.compactionBytesPerSecond ?? limits.compactionBytesPerSecondDefault,
     });
   }
 
@@ -168,10 +204,10 @@ export class LogStore implements Store {
       logEntries: this.#writer.sequence,
       operations: this.#appender.operations,
       lastSyncWallMs: this.#writer.lastSyncWallMs,
-      lastSnapshotWallMs: undefined,
-      snapshotBytes: 0,
-      compactions: 0,
-      compactedBytes: 0,
+      lastSnapshotWallMs: this.#checkpointer.lastWallMs,
+      snapshotBytes: this.#checkpointer.bytes,
+      compactions: this.#maintenance.compactions,
+      compactedBytes: this.#maintenance.compactedBytes,
       quarantined: this.#quarantine.ranges,
       evidenceLost: this.#quarantine.evidenceLost,
     };
@@ -179,7 +215,7 @@ export class LogStore implements Store {
 
   async checkpoint(): Promise<void> {
     this.#checkOpen();
-    await Promise.resolve();
+    await this.#maintenance.checkpoint();
   }
 
   async sync(): Promise<void> {
@@ -190,7 +226,13 @@ export class LogStore implements Store {
 
   async backup(path: string): Promise<void> {
     this.#checkOpen();
-    await Promise.resolve(path);
+    await this.#maintenance.backup(path);
+  }
+
+  /** The owners have been compared: "nothing" is evidence again. */
+  async restoreEvidence(): Promise<void> {
+    this.#checkOpen();
+    await this.#quarantine.restoreEvidence();
   }
 
   close(): Promise<void> {
@@ -201,17 +243,27 @@ export class LogStore implements Store {
   async #close(): Promise<void> {
     await this.#commit.drained();
     this.#writer.stop();
+    await this.#maintenance.stop();
     try {
-      if (this.#writer.state !== 'failed') await this.#writer.sync();
+      if (this.#writer.state !== 'failed') {
+        await this.#writer.sync();
+        await this.#maintenance.finish();
+      }
     } catch (error) {
-      this.#options.observer.log('error', 'log.close-failed', 'the log could not be synced at the end', {
-        error: errorMessageOf(error),
-      });
+      const reason = errorMessageOf(error);
+      this.#observer.log('warn', 'log.close-incomplete', `the next start replays the log: ${reason}`);
     }
-    for (const segment of this.#index.segments.inOrder()) {
-      this.#index.segments.remove(segment);
-      segment.retire();
-    }
+    for (const segment of this.#index.segments.inOrder()) segment.retire();
+  }
+
+  #settle(batch: Batch, place: BatchPlace): void {
+    this.#appender.settle(batch, place);
+    this.#position = {
+      segmentId: place.segment.firstId,
+      offset: place.offset + batch.bytes,
+      sequence: this.#writer.sequence,
+    };
+    this.#maintenance.appended(batch.bytes);
   }
 
   #checkOpen(): void {
@@ -222,4 +274,14 @@ export class LogStore implements Store {
     this.#checkOpen();
     if (this.#writer.state === 'failed') throw this.#writer.failedError();
   }
+}
+
+function replayedBytes(recovered: RecoveredLog): number {
+  const { position } = recovered;
+  const from = recovered.checkpoint?.position ?? startOfLog;
+  let bytes = 0;
+  for (const segment of recovered.index.segments.inOrder()) {
+    if (segment.firstId > from.segmentId) bytes += segment.end;
+  }
+  return position.segmentId === from.segmentId ? position.offset - from.offset : bytes;
 }

@@ -17,8 +17,13 @@ import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { Batch } from './batch.ts';
-import { encodeSegmentHeader, firstGeneration, segmentHeaderBytes } from './segment-format.ts';
-import { logDirectory, segmentPath } from './segment-name.ts';
+import {
+  encodeSegmentHeader,
+  firstGeneration,
+  segmentHeaderBytes,
+  type SegmentHeader,
+} from './segment-format.ts';
+import { logDirectory, nameOf, segmentPath } from './segment-name.ts';
 import { Segment, type SegmentTable } from './segment.ts';
 
 export interface LogWriterOptions {
@@ -80,16 +85,6 @@ export class LogWriter {
     return this.#lastSyncWallMs;
   }
 
-  /** The segment being written, if there is one. */
-  get active(): Segment | undefined {
-    return this.#active;
-  }
-
-  /** Where the next batch goes: everything before it is in the log. */
-  get position(): { readonly segmentId: number; readonly offset: number; readonly sequence: number } {
-    return { segmentId: this.#lastId, offset: this.#active?.end ?? 0, sequence: this.#sequence };
-  }
-
   /** Writes a batch and makes it as durable as configured. Rejects with the error its entries get. */
   async write(batch: Batch): Promise<BatchPlace> {
     if (this.#state === 'failed') throw this.failedError();
@@ -98,7 +93,7 @@ export class LogWriter {
     assert(batchMark !== undefined, 'a segment that is written to has its mark');
     const chunks = batch.seal(batchMark, this.#sequence);
     const isFirst = segment.end === 0;
-    if (isFirst) chunks.unshift(encodeSegmentHeader({ ...segment, batchMark }, this.#options.checksum));
+    if (isFirst) chunks.unshift(encodeSegmentHeader(headerOf(segment, batchMark), this.#options.checksum));
     const offset = isFirst ? segmentHeaderBytes : segment.end;
     try {
       await segment.file.write(chunks, segment.end);
@@ -258,4 +253,8 @@ export class LogWriter {
     if (state === 'open') observer.log('info', 'log.writable', 'the disk takes writes again');
     else observer.log('error', `log.${state}`, `writes are refused: ${reason}`);
   }
+}
+
+function headerOf(segment: Segment, batchMark: number): SegmentHeader {
+  return { ...nameOf(segment), batchMark, sequence: segment.sequence };
 }

@@ -10,16 +10,19 @@
 
 import type { Checksum } from '../core/crc32.ts';
 import { errorMessageOf } from '../core/errors.ts';
-import type { Disk, DiskFile } from '../ports/disk.ts';
+import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
+import { checkpointPath, parseCheckpointName, snapshotDirectory } from './checkpoint-file.ts';
+import { restoreCheckpoint, type RestoredCheckpoint } from './checkpoint-restore.ts';
 import { EntryReader } from './entry-reader.ts';
 import { LogIndex } from './log-index.ts';
+import { isBefore, replayLog, startOfLog, type AppliedPosition } from './log-replay.ts';
 import type { Quarantine } from './quarantine.ts';
-import { planWithoutCheckpoint, type RecoveryPlan } from './recovery-plan.ts';
-import { decodeSegmentHeader, firstGeneration, segmentHeaderBytes } from './segment-format.ts';
+import { planWithCheckpoint, planWithoutCheckpoint, type RecoveryPlan } from './recovery-plan.ts';
+import { firstGeneration, segmentHeaderBytes } from './segment-format.ts';
 import { hintPathOf, logDirectory, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts';
-import { replaySegment } from './segment-replay.ts';
-import { Segment, SegmentTable } from './segment.ts';
+import { openSegment, type OpenedSegment } from './segment-open.ts';
+import { SegmentTable, type Segment } from './segment.ts';
 
 export interface RecoveryOptions {
   readonly disk: Disk;
@@ -35,160 +38,187 @@ export interface RecoveredLog {
   /** The last segment, if it is fit to be written on. */
   readonly active: Segment | undefined;
   readonly lastId: number;
-  /** Entries appended in the whole life of the log. */
-  readonly sequence: number;
-}
-
-interface OpenedSegment {
-  readonly segment: Segment;
-  readonly size: number;
-  readonly isHeaderKnown: boolean;
+  /** End of the log. */
+  readonly position: AppliedPosition;
+  /** Highest number of a checkpoint so far. */
+  readonly checkpointNumber: number;
+  /** The one that was loaded. */
+  readonly checkpoint: { readonly bytes: number; readonly position: AppliedPosition } | undefined;
 }
 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   return await new Recovery(options).run();
 }
 
+/** An index on its way, and the files it is built from. */
+interface Attempt {
+  readonly index: LogIndex;
+  readonly reader: EntryReader;
+  readonly plan: RecoveryPlan;
+  readonly opened: readonly OpenedSegment[];
+  readonly checkpoint: RestoredCheckpoint | undefined;
+}
+
 class Recovery {
   readonly #options: RecoveryOptions;
+  #checkpointNumber = 0;
+  /** Entries that the log held when its newest readable checkpoint was taken. */
+  #sequenceMin = 0;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
   }
 
   async run(): Promise<RecoveredLog> {
-    const { disk, quarantine } = this.#options;
+    const { disk, quarantine, observer } = this.#options;
     await disk.makeDirectory(logDirectory);
+    await disk.makeDirectory(snapshotDirectory);
     await disk.syncDirectory('');
     await quarantine.load();
     const found = await this.#findSegments();
-    return await this.#recover(planWithoutCheckpoint(found));
+    for (const number of await this.#findCheckpoints()) {
+      const recovered = await this.#fromCheckpoint(number, found);
+      if (typeof recovered !== 'string') return recovered;
+      const path = checkpointPath(number);
+      const message = `the index is rebuilt without ${path}: ${recovered}`;
+      observer.log('warn', 'checkpoint.rejected', message, { file: path, reason: recovered });
+      await disk.remove(path);
+    }
+    return await this.#fromLog(found);
+  }
+
+  async #fromLog(found: readonly SegmentName[]): Promise<RecoveredLog> {
+    const plan = planWithoutCheckpoint(found);
+    const opened = await this.#open(plan, undefined);
+    const attempt = { ...this.#newIndex(), plan, opened, checkpoint: undefined };
+    const sequence = await this.#replay(attempt);
+    // With the last segment gone as a whole there is no gap to see.
+    if (sequence < this.#sequenceMin) await this.#options.quarantine.loseEvidence();
+    return await this.#finish(attempt, sequence);
+  }
+
+  /** Recovers with a checkpoint, or returns the reason why not. */
+  async #fromCheckpoint(number: number, found: readonly SegmentName[]): Promise<RecoveredLog | string> {
+    const { disk, checksum, quarantine } = this.#options;
+    const { index, reader } = this.#newIndex();
+    const checkpoint = await restoreCheckpoint(disk, { number, checksum, index });
+    if (typeof checkpoint === 'string') return checkpoint;
+    this.#sequenceMin = Math.max(this.#sequenceMin, checkpoint.position.sequence);
+    const names = checkpoint.segments.map((segment) => segment.name);
+    const plan = planWithCheckpoint(found, names);
+    if (plan === undefined) return 'a segment that it names is gone';
+    const opened = await this.#open(plan, checkpoint);
+    const attempt = { index, reader, plan, opened, checkpoint };
+    let cut = opened.find((file) => file.size < requiredBytes(file, checkpoint));
+    if (cut === undefined) {
+      const sequence = await this.#replay(attempt);
+      cut = opened.find((file) => file.segment.end < requiredBytes(file, checkpoint));
+      if (cut === undefined) return await this.#finish(attempt, sequence);
+    }
+    for (const { segment } of opened) await segment.file.close();
+    // A checkpoint is published after the log was synced, so what is missing had been durable.
+    await quarantine.loseEvidence();
+    return `the end of ${cut.segment.path} is gone`;
+  }
+
+  #newIndex(): { readonly index: LogIndex; readonly reader: EntryReader } {
+    const { checksum, quarantine, partitions } = this.#options;
+    const reader = new EntryReader({
+      checksum,
+      onDamage: ({ segment, offset, length }, reason) =>
+        quarantine.note({ file: segment.path, offset, bytes: length, reason }),
+    });
+    return { reader, index: new LogIndex({ segments: new SegmentTable(), reader, partitions }) };
   }
 
   /** The segments in the log's folder; leftovers of unfinished work are deleted. */
   async #findSegments(): Promise<SegmentName[]> {
     const { disk } = this.#options;
     const names: SegmentName[] = [];
-    const entries = await disk.list(logDirectory);
-    for (const { name, isDirectory } of entries) {
-      const segment = isDirectory ? undefined : parseSegmentName(name);
+    const entries = (await disk.list(logDirectory)).filter((entry) => !entry.isDirectory);
+    for (const { name } of entries) {
+      const segment = parseSegmentName(name);
       if (segment !== undefined) names.push(segment);
-      const ownsHint = (other: string): boolean => hintPathOf(other) === name && other !== name;
-      const isOrphan = name.endsWith('.hint') && !entries.some((other) => ownsHint(other.name));
-      if (name.endsWith('.tmp') || isOrphan) await disk.remove(`${logDirectory}/${name}`);
+      const isOwned = entries.some((other) => other.name !== name && hintPathOf(other.name) === name);
+      if (name.endsWith('.tmp') || (name.endsWith('.hint') && !isOwned)) {
+        await disk.remove(`${logDirectory}/${name}`);
+      }
     }
     return names;
   }
 
-  async #recover(plan: RecoveryPlan): Promise<RecoveredLog> {
-    const { disk, partitions, checksum, quarantine } = this.#options;
-    const segments = new SegmentTable();
-    const reader = new EntryReader({
-      checksum,
-      onDamage: (place, reason) =>
-        quarantine.note({
-          file: place.segment.path,
-          offset: place.offset,
-          bytes: place.length,
-          reason,
-        }),
-    });
-    const index = new LogIndex({ segments, reader, partitions });
-    const opened = await this.#open(plan);
-    for (const { segment } of opened) segments.add(segment);
-    const sequence = await this.#replayAll(opened, index);
+  /** Numbers of the checkpoints, newest first. */
+  async #findCheckpoints(): Promise<number[]> {
+    const { disk } = this.#options;
+    const numbers: number[] = [];
+    for (const { name } of await disk.list(snapshotDirectory)) {
+      const number = parseCheckpointName(name);
+      if (number !== undefined) numbers.push(number);
+      else if (name.endsWith('.tmp')) await disk.remove(`${snapshotDirectory}/${name}`);
+    }
+    this.#checkpointNumber = Math.max(0, ...numbers);
+    return numbers.sort((left, right) => right - left);
+  }
+
+  async #open(plan: RecoveryPlan, checkpoint: RestoredCheckpoint | undefined): Promise<OpenedSegment[]> {
+    const { disk, checksum } = this.#options;
+    const named = new Map(checkpoint?.segments.map((segment) => [segmentPath(segment.name), segment]));
+    const opened: OpenedSegment[] = [];
+    for (const name of plan.keep) {
+      const mode = name === plan.keep.at(-1) ? 'readwrite' : 'read';
+      opened.push(await openSegment(disk, name, { checksum, mode, named: named.get(segmentPath(name)) }));
+    }
+    return opened;
+  }
+
+  /** Puts the segments in the index and replays what is not in it yet; returns the sequence at the end. */
+  async #replay({ index, opened, checkpoint }: Attempt): Promise<number> {
+    // Slots of a checkpoint name segments by ordinal: those come first, others get what is free.
+    for (const { segment, named } of opened)
+      if (named !== undefined) index.segments.add(segment, named.ordinal);
+    for (const { segment, named } of opened) if (named === undefined) index.segments.add(segment);
+    return await replayLog({ ...this.#options, index, opened, from: checkpoint?.position ?? startOfLog });
+  }
+
+  /** All has been read: now files may be cut and deleted. */
+  async #finish(attempt: Attempt, sequence: number): Promise<RecoveredLog> {
+    const { disk, quarantine } = this.#options;
+    const { index, reader, plan, opened, checkpoint } = attempt;
     const last = opened.at(-1);
-    const active = last === undefined ? undefined : await this.#finishLast(last, segments);
+    const active = last === undefined ? undefined : await this.#finishLast(last, index.segments);
     for (const name of plan.remove) {
       await disk.remove(segmentPath(name));
       await disk.remove(hintPathOf(segmentPath(name)));
     }
     await disk.syncDirectory(logDirectory);
-    return { index, reader, active, lastId: last?.segment.lastId ?? 0, sequence };
-  }
-
-  async #open(plan: RecoveryPlan): Promise<OpenedSegment[]> {
-    const opened: OpenedSegment[] = [];
-    for (const [position, name] of plan.keep.entries()) {
-      const isLast = position === plan.keep.length - 1;
-      const file = await this.#options.disk.open(segmentPath(name), isLast ? 'readwrite' : 'read');
-      opened.push(await this.#openSegment(name, file));
-    }
-    return opened;
-  }
-
-  async #openSegment(name: SegmentName, file: DiskFile): Promise<OpenedSegment> {
-    const size = await file.size();
-    const bytes = new Uint8Array(Math.min(size, segmentHeaderBytes));
-    await file.read(bytes, 0);
-    const header = decodeSegmentHeader(bytes, this.#options.checksum);
-    const isOwn =
-      header?.firstId === name.firstId &&
-      header.lastId === name.lastId &&
-      header.generation === name.generation;
-    const segment = new Segment({
-      ...name,
-      batchMark: isOwn ? header.batchMark : undefined,
-      sequence: isOwn ? header.sequence : 0,
-      file,
-      end: 0,
-    });
-    segment.sealed = true;
-    return { segment, size, isHeaderKnown: isOwn };
-  }
-
-  /** Replays all segments in order; returns the sequence after the last. */
-  async #replayAll(opened: readonly OpenedSegment[], index: LogIndex): Promise<number> {
-    const { quarantine, checksum } = this.#options;
-    let sequence = 0;
-    for (const [position, { segment, size, isHeaderKnown }] of opened.entries()) {
-      const next = opened[position + 1];
-      const isLast = next === undefined;
-      if (!isHeaderKnown && size > 0) await this.#noteHeader(segment, size, isLast);
-      if (isHeaderKnown && segment.sequence > sequence) {
-        const reason = `${segment.sequence - sequence} entries before it are missing`;
-        quarantine.note({ file: segment.path, offset: 0, bytes: 0, reason });
-        await quarantine.loseEvidence();
-      }
-      const result = await replaySegment({
-        segment,
-        size,
-        index,
-        checksum,
-        quarantine,
-        nextSequence: next?.isHeaderKnown === true ? next.segment.sequence : undefined,
-        isLast,
-      });
-      if (result.evidenceLost) await quarantine.loseEvidence();
-      if (result.isDamaged || !isHeaderKnown) segment.damaged = true;
-      sequence = Math.max(sequence, result.sequence);
-    }
-    return sequence;
-  }
-
-  /** A header alone in the last file is as torn as a batch would be; anywhere else it is damage. */
-  async #noteHeader(segment: Segment, size: number, isLast: boolean): Promise<void> {
-    const bytes = Math.min(size, segmentHeaderBytes);
-    const isTorn = isLast && size < segmentHeaderBytes;
-    const reason = isTorn
-      ? 'torn tail: the header was not completely written'
-      : 'the header of the segment does not match its checksum';
-    const range = { file: segment.path, offset: 0, bytes, reason };
-    await this.#options.quarantine.keep(segment.file, range);
+    if (checkpoint?.evidenceLost === true) await quarantine.loseEvidence();
+    return {
+      index,
+      reader,
+      active,
+      lastId: last?.segment.lastId ?? 0,
+      position: {
+        segmentId: last?.segment.firstId ?? 0,
+        offset: last?.segment.end ?? 0,
+        sequence,
+      },
+      checkpointNumber: this.#checkpointNumber,
+      checkpoint,
+    };
   }
 
   /** Cuts the last segment back to its last good batch and makes it durable. Returns it if it may be written on. */
   async #finishLast(last: OpenedSegment, segments: SegmentTable): Promise<Segment | undefined> {
     const { disk, observer } = this.#options;
     const { segment, size } = last;
-    if (!last.isHeaderKnown && segment.end <= segmentHeaderBytes) {
-      // Nothing of it was ever acknowledged: it is written anew under the same name.
+    if (segment.end <= segmentHeaderBytes && segment.liveBytes === 0) {
+      // There is no batch in it: it is given up, and the next batch starts a new segment.
       segments.remove(segment);
       await segment.file.close();
       await disk.remove(segment.path);
       return undefined;
     }
-    let isFit = last.isHeaderKnown && !segment.damaged && segment.generation === firstGeneration;
+    let isFit = !segment.damaged && segment.generation === firstGeneration;
     if (segment.end < size) {
       try {
         await segment.file.truncate(segment.end);
@@ -207,4 +237,11 @@ class Recovery {
     segment.sealed = !isFit;
     return isFit ? segment : undefined;
   }
+}
+
+/** How long a checkpoint needs a segment to be. */
+function requiredBytes({ segment, named }: OpenedSegment, checkpoint: RestoredCheckpoint): number {
+  const { position } = checkpoint;
+  const isPartlyBefore = segment.firstId === position.segmentId && !isBefore(segment, position);
+  return Math.max(named?.extent.end ?? 0, isPartlyBefore ? position.offset : 0);
 }

@@ -33,6 +33,17 @@ export function parseSegmentName(name: string): SegmentName | undefined {
   return { firstId, lastId, generation: Number(match[3]) };
 }
 
+/** Just the name, of whatever carries one. */
+export function nameOf(segment: SegmentName): SegmentName {
+  const { firstId, lastId, generation } = segment;
+  return { firstId, lastId, generation };
+}
+
+/** The file name without its folder. */
+export function segmentFileName(name: SegmentName): string {
+  return segmentPath(name).slice(logDirectory.length + 1);
+}
+
 function idText(id: number): string {
   return String(id).padStart(8, '0');
 }

@@ -8,6 +8,9 @@ import { decodeRecord } from '../core/record.ts';
 import { tokenOf } from '../core/token.ts';
 import { FileWindow } from './file-window.ts';
 import type { LogIndex } from './log-index.ts';
+import type { Disk } from '../ports/disk.ts';
+import { loadHintFile, type HintEntry } from './hint-file.ts';
+import { nameOf } from './segment-name.ts';
 import { isAllZeros, type Quarantine } from './quarantine.ts';
 import {
   decodeDrop,
@@ -28,10 +31,37 @@ export interface SegmentReplayOptions {
   readonly checksum: Checksum;
   readonly quarantine: Quarantine;
   /** Where the replay starts, when not at the segment's start. */
-  readonly from?: { readonly offset: number; readonly sequence: number };
+  readonly from: { readonly offset: number; readonly sequence: number } | undefined;
   /** Sequence at which the next segment starts, as far as that is known. */
   readonly nextSequence: number | undefined;
   readonly isLast: boolean;
+}
+
+/**
+ * Replays a sealed segment from its hint file, if that is whole and the segment as long as it says.
+ * Returns the sequence after its last batch, or undefined when the segment itself must be read.
+ */
+export async function replayHintFile(
+  options: Pick<SegmentReplayOptions, 'segment' | 'size' | 'index' | 'checksum'> & { readonly disk: Disk },
+): Promise<number | undefined> {
+  const { segment, size, index, checksum, disk } = options;
+  const { batchMark } = segment;
+  if (batchMark === undefined) return undefined;
+  const load = await loadHintFile(disk, {
+    checksum,
+    segment: { ...nameOf(segment), batchMark, sequence: segment.sequence },
+    visit: (entries) => {
+      for (const entry of entries) if (entry.offset + entry.length <= size) replayHint(index, segment, entry);
+    },
+  });
+  if (load.kind === 'loaded' && load.extent.end <= size) {
+    segment.end = load.extent.end;
+    segment.syncedEnd = load.extent.end;
+    return load.extent.endSequence;
+  }
+  // What was counted so far is counted again by the scan; what was applied is merged over.
+  segment.dropBytes = 0;
+  return undefined;
 }
 
 /** Reads a segment to its end, and sets the segment's `end` and `batchMark`. */
@@ -87,6 +117,19 @@ export async function replaySegment(options: SegmentReplayOptions): Promise<Segm
     return { ...result, evidenceLost: true, isDamaged: true };
   }
   return result;
+}
+
+function replayHint(index: LogIndex, segment: Segment, entry: HintEntry): void {
+  const { key, offset, length } = entry;
+  const space = index.space(entry.spaceName);
+  const place = { segment, offset, length };
+  if (entry.kind === 'record') {
+    segment.note(recordKind, space, length);
+    index.applyRecord({ space, key, token: tokenOf(key), version: entry.version }, place);
+  } else {
+    segment.note(dropKind, space, length);
+    index.applyDrop({ space, key, token: tokenOf(key), dot: entry.dot }, place);
+  }
 }
 
 function replayEntry(

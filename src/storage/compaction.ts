@@ -1,0 +1,186 @@
+/**
+ * Rewrites a run of adjacent segments into one file with what is still needed of them.
+ *
+ * Copied are the entries that the index points to, byte for byte, and drops where something older may
+ * need them. The log is synced before the result gets its name: what makes an old entry dead must not
+ * be easier to lose than the entry was. The index is repointed only then, a portion at a time; an
+ * entry that was superseded meanwhile is not. Replaced files stay until a checkpoint without them is
+ * durable, so a crash at any instant finds either them or the result. An empty result is written too:
+ * it covers the ids of the run, so that no older file can take their place.
+ */
+
+import type { Checksum } from '../core/crc32.ts';
+import { assert } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { decodeRecord } from '../core/record.ts';
+import { tokenOf, type Token } from '../core/token.ts';
+import { sleep, type Clock } from '../ports/clock.ts';
+import type { Disk } from '../ports/disk.ts';
+import type { Random } from '../ports/random.ts';
+import { CompactionFile } from './compaction-file.ts';
+import type { EntryPlace } from './entry-reader.ts';
+import type { KeySpace } from './key-space.ts';
+import type { LogIndex } from './log-index.ts';
+import { MoveList } from './move-list.ts';
+import { nextTurn } from './next-turn.ts';
+import { segmentBatches } from './segment-entries.ts';
+import { decodeDrop, recordKind, type EntryView } from './segment-format.ts';
+import { logDirectory, segmentPath } from './segment-name.ts';
+import { Segment } from './segment.ts';
+import { checkStopped } from './stopping.ts';
+
+export interface CompactionOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly checksum: Checksum;
+  readonly index: LogIndex;
+  /** Adjacent, sealed and undamaged, in log order. */
+  readonly run: readonly Segment[];
+  readonly keepsDrops: boolean;
+  /** Sequence at which the segment after the run starts. */
+  readonly endSequence: number;
+  readonly bytesPerSecond: number;
+  /** Makes the log durable as far as the index reaches. */
+  readonly syncLog: () => Promise<void>;
+  /** Aborted when the store is being closed. */
+  readonly signal: AbortSignal;
+}
+
+export interface CompactionResult {
+  /** In the index's segment table; the run no longer is. */
+  readonly segment: Segment;
+  readonly bytesRead: number;
+}
+
+/** Compacts a run. Rejects, and leaves nothing behind, when the disk fails, a segment is damaged or it is stopped. */
+export async function compact(options: CompactionOptions): Promise<CompactionResult> {
+  return await new Compaction(options).run();
+}
+
+class Compaction {
+  readonly #options: CompactionOptions;
+  readonly #moves = new MoveList();
+  readonly #spaces: KeySpace[] = [];
+  readonly #startedMs: number;
+  #bytesRead = 0;
+  #dropBytes = 0;
+  #mayHoldHints = false;
+
+  constructor(options: CompactionOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.monotonicNow();
+  }
+
+  async run(): Promise<CompactionResult> {
+    const { disk, run, random, index } = this.#options;
+    const first = run[0];
+    const last = run.at(-1);
+    assert(first !== undefined && last !== undefined, 'a run has segments');
+    const name = {
+      firstId: first.firstId,
+      lastId: last.lastId,
+      generation: Math.max(...run.map((segment) => segment.generation)) + 1,
+    };
+    const header = { ...name, batchMark: random.below(2 ** 32), sequence: first.sequence };
+    const path = segmentPath(name);
+    const file = await disk.open(`${path}.tmp`, 'create');
+    try {
+      const output = new CompactionFile({ file, header, checksum: this.#options.checksum });
+      await this.#copy(output);
+      await this.#options.syncLog();
+      await disk.rename(`${path}.tmp`, path);
+      await disk.syncDirectory(logDirectory);
+      const segment = new Segment({ ...header, file, end: output.end });
+      index.segments.add(segment);
+      await this.#replace(segment);
+      return { segment, bytesRead: this.#bytesRead };
+    } catch (error) {
+      // The first failure is the one to report; recovery copes with what is left over.
+      await file.close().catch(() => undefined);
+      await disk.remove(`${path}.tmp`).catch(() => undefined);
+      await disk.remove(path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #copy(output: CompactionFile): Promise<void> {
+    const { run, checksum, endSequence } = this.#options;
+    await output.start();
+    for (const [position, segment] of run.entries()) {
+      for await (const batch of segmentBatches(segment, checksum)) {
+        for (const [index, entry] of batch.entries.entries()) {
+          this.#bytesRead += entry.length;
+          const place = { segment, offset: batch.fileOffset + entry.start, length: entry.length };
+          const bytes = batch.bytes.subarray(entry.start, entry.start + entry.length);
+          const token = this.#neededToken(entry, bytes, place);
+          if (token === undefined) continue;
+          const to = output.add(bytes, batch.sequence + index);
+          if (entry.kind !== recordKind) continue;
+          const space = this.#spaceNumber(entry.spaceName);
+          this.#moves.add({ token, segment: position, space, length: entry.length, from: place.offset, to });
+        }
+        if (output.isFull) await output.flush();
+        await this.#pause();
+      }
+    }
+    await output.finish(endSequence);
+  }
+
+  /** The token of an entry that must be kept, else undefined. */
+  #neededToken(entry: EntryView, bytes: Uint8Array, place: EntryPlace): Token | undefined {
+    const { index, keepsDrops } = this.#options;
+    const payload = bytes.subarray(entry.payloadStart - entry.start);
+    if (entry.kind === recordKind) {
+      const { token } = decodeRecord(payload);
+      const space = index.space(entry.spaceName);
+      if (index.slotAt(space.table(token), token, place) < 0) return undefined;
+      if (!space.isOwn) this.#mayHoldHints = true;
+      return token;
+    }
+    const drop = keepsDrops ? decodeDrop(payload) : undefined;
+    if (drop === undefined) return undefined;
+    this.#dropBytes += entry.length;
+    return tokenOf(drop.key);
+  }
+
+  #spaceNumber(name: string): number {
+    const space = this.#options.index.space(name);
+    const known = this.#spaces.indexOf(space);
+    return known < 0 ? this.#spaces.push(space) - 1 : known;
+  }
+
+  /** Waits as long as the rate demands, and gives up when told to. */
+  async #pause(): Promise<void> {
+    const { clock, bytesPerSecond, signal } = this.#options;
+    checkStopped(signal);
+    const dueMs = this.#startedMs + (this.#bytesRead / bytesPerSecond) * 1_000;
+    const waitMs = dueMs - clock.monotonicNow();
+    // Timers are coarse: many short waits would be much longer than they should be.
+    if (waitMs < 10) return;
+    await sleep(clock, Math.ceil(waitMs), signal);
+    checkStopped(signal);
+  }
+
+  /** Lets the index point to the copies, and takes the run out of the segment table. */
+  async #replace(segment: Segment): Promise<void> {
+    const { index, run, clock } = this.#options;
+    segment.sealed = true;
+    segment.dropBytes = this.#dropBytes;
+    segment.mayHoldHints = this.#mayHoldHints;
+    for (let next = 0; next < this.#moves.count; next++) {
+      if (next > 0 && next % limits.compactionSlotsPerTurn === 0) await nextTurn(clock);
+      const move = this.#moves.at(next);
+      const source = run[move.segment];
+      const table = this.#spaces[move.space]?.table(move.token);
+      if (source === undefined || table === undefined) continue;
+      const { length } = move;
+      const slot = index.slotAt(table, move.token, { segment: source, offset: move.from, length });
+      if (slot < 0) continue;
+      table.relocate(slot, { segmentOrdinal: segment.ordinal, offset: move.to });
+      source.liveBytes -= length;
+      segment.liveBytes += length;
+    }
+    for (const source of run) index.segments.remove(source);
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * What keeps the log small and quick to start, in the background: hint files for finished segments,
+ * checkpoints, compaction, backups. One at a time, in one queue: a checkpoint must not see a
+ * compaction half done, and nothing may delete what a backup is linking.
+ *
+ * A failure of this work fails nothing else: it is logged, and tried again at the next occasion.
+ */
+
+import type { Checksum } from '../core/crc32.ts';
+import { errorCodeOf, errorMessageOf } from '../core/errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Disk } from '../ports/disk.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Random } from '../ports/random.ts';
+import { copyStore } from './backup.ts';
+import type { Checkpointer } from './checkpointer.ts';
+import { compact } from './compaction.ts';
+import { planCompaction } from './compaction-plan.ts';
+import { writeHints } from './hint-writer.ts';
+import type { LogIndex } from './log-index.ts';
+import type { AppliedPosition } from './log-replay.ts';
+import { hintPathOf, logDirectory } from './segment-name.ts';
+import type { Segment } from './segment.ts';
+import { checkStopped } from './stopping.ts';
+
+export interface MaintenanceOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly checksum: Checksum;
+  readonly index: LogIndex;
+  readonly checkpointer: Checkpointer;
+  readonly checkpointAfterBytes: number;
+  /** What recovery had to replay. */
+  readonly bytesSinceCheckpoint: number;
+  readonly segmentBytesMax: number;
+  readonly compactionBytesPerSecond: number;
+  readonly position: () => AppliedPosition;
+  readonly syncLog: () => Promise<void>;
+}
+
+export class Maintenance {
+  readonly #options: MaintenanceOptions;
+  readonly #stop = new AbortController();
+  /** The last task queued; settles without ever rejecting. */
+  #queue: Promise<unknown> = Promise.resolve();
+  /** Finished segments without a hint file. */
+  #unhinted: Segment[] = [];
+  /** Replaced by a compaction; deleted after the next checkpoint. */
+  #replaced: Segment[] = [];
+  #bytesSinceCheckpoint: number;
+  #isRoundQueued = false;
+  #compactions = 0;
+  #compactedBytes = 0;
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+    this.#bytesSinceCheckpoint = options.bytesSinceCheckpoint;
+  }
+
+  get compactions(): number {
+    return this.#compactions;
+  }
+
+  get compactedBytes(): number {
+    return this.#compactedBytes;
+  }
+
+  /** The log has grown. */
+  appended(bytes: number): void {
+    this.#bytesSinceCheckpoint += bytes;
+    if (this.#bytesSinceCheckpoint >= this.#options.checkpointAfterBytes) this.#queueRound();
+  }
+
+  /** A segment is finished. */
+  sealed(segment: Segment): void {
+    this.#unhinted.push(segment);
+    this.#queueRound();
+  }
+
+  /** Writes a checkpoint once what is under way is done. Rejects with the disk's error. */
+  checkpoint(): Promise<void> {
+    return this.#enqueue(() => this.#checkpoint());
+  }
+
+  /** Copies the store to a new folder. Rejects with the disk's error or `BAD_REQUEST`. */
+  backup(path: string): Promise<void> {
+    return this.#enqueue(async () => {
+      await this.#checkpoint();
+      const { disk, index, checkpointer } = this.#options;
+      const segments = index.segments.inOrder().filter((segment) => segment.end > 0);
+      await copyStore({ disk, path, segments, checkpointNumber: checkpointer.number });
+    });
+  }
+
+  /** Gives up what can be given up and waits for the rest. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#queue;
+  }
+
+  /** The last checkpoint, after `stop`, so that the next start has nothing to replay. */
+  async finish(): Promise<void> {
+    if (this.#bytesSinceCheckpoint > 0 || this.#replaced.length > 0) await this.#checkpoint();
+  }
+
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    const result = this.#queue.then(() => {
+      checkStopped(this.#stop.signal);
+      return task();
+    });
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #queueRound(): void {
+    if (this.#isRoundQueued || this.#stop.signal.aborted) return;
+    this.#isRoundQueued = true;
+    // A round reports its failures itself.
+    this.#enqueue(() => this.#round()).catch(() => undefined);
+  }
+
+  async #round(): Promise<void> {
+    this.#isRoundQueued = false;
+    await this.#attempt('checkpoint', async () => {
+      if (this.#bytesSinceCheckpoint >= this.#options.checkpointAfterBytes) await this.#checkpoint();
+    });
+    for (const segment of this.#unhinted.splice(0)) {
+      await this.#attempt('hint file', () => this.#writeHints(segment));
+    }
+    let isWorking = true;
+    while (isWorking) {
+      isWorking = false;
+      await this.#attempt('compaction', async () => {
+        isWorking = await this.#compactOnce();
+      });
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    const bytes = this.#bytesSinceCheckpoint;
+    const replaced = [...this.#replaced];
+    // Counted anew from here even if this fails, or a full disk would be tried at every batch.
+    this.#bytesSinceCheckpoint = 0;
+    await this.#options.checkpointer.write();
+    this.#options.observer.log('debug', 'checkpoint.written', 'the index was written out', {
+      logBytes: bytes,
+    });
+    const { disk } = this.#options;
+    for (const segment of replaced) {
+      segment.retire();
+      await disk.remove(segment.path);
+      await disk.remove(hintPathOf(segment.path));
+    }
+    this.#replaced = this.#replaced.filter((segment) => !replaced.includes(segment));
+    if (replaced.length > 0) await disk.syncDirectory(logDirectory);
+  }
+
+  async #writeHints(segment: Segment): Promise<void> {
+    const { disk, checksum, index } = this.#options;
+    // A segment that a compaction has replaced meanwhile has no use for one.
+    if (segment.damaged || !index.segments.inOrder().includes(segment)) return;
+    const endSequence = this.#endSequence(segment);
+    await writeHints(disk, { segment, endSequence, checksum, signal: this.#stop.signal });
+  }
+
+  /** Compacts the best run, if one is worth it; returns whether it did. */
+  async #compactOnce(): Promise<boolean> {
+    const { index, segmentBytesMax, compactionBytesPerSecond } = this.#options;
+    const segments = index.segments.inOrder();
+    const candidates = segments.map((segment, position) => ({
+      bytes: segment.end,
+      liveBytes: segment.liveBytes,
+      dropBytes: segment.dropBytes,
+      mayHoldHints: segment.mayHoldHints,
+      isEligible: segment.sealed && !segment.damaged && segments[position + 1]?.sequence !== 0,
+    }));
+    const plan = planCompaction(candidates, segmentBytesMax);
+    if (plan === undefined) return false;
+    const run = segments.slice(plan.from, plan.to + 1);
+    const last = run.at(-1);
+    if (last === undefined) return false;
+    const { segment, bytesRead } = await compact({
+      ...this.#options,
+      run,
+      keepsDrops: plan.keepsDrops,
+      endSequence: this.#endSequence(last),
+      bytesPerSecond: compactionBytesPerSecond,
+      signal: this.#stop.signal,
+    });
+    this.#replaced.push(...run);
+    this.#compactions++;
+    this.#compactedBytes += bytesRead;
+    await this.#checkpoint();
+    await this.#writeHints(segment);
+    return true;
+  }
+
+  /** Sequence after the last batch of a finished segment: where the next one starts. */
+  #endSequence(segment: Segment): number {
+    const segments = this.#options.index.segments.inOrder();
+    const next = segments[segments.indexOf(segment) + 1];
+    return next?.sequence ?? this.#options.position().sequence;
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      if (errorCodeOf(error) === 'STORE_CLOSED') return;
+      this.#options.observer.log('warn', 'maintenance.failed', `${what} failed; it is tried again later`, {
+        error: errorMessageOf(error),
+      });
+    }
+  }
+}
