@@ -29,11 +29,13 @@ export function ownIdentity(): ProcessIdentity {
   };
 }
 
-/** Whether a process of this realm runs. A zombie does not: its files are closed already. */
+/**
+ * Whether a process of this realm runs. A zombie does not, its files are closed already, unless one of its
+ * threads is left: killed in the middle of a sync, it holds files and ports until the disk has answered.
+ */
 export function isRunning(identity: ProcessIdentity): boolean {
   const stat = processStat(identity.pid);
-  if (stat !== undefined)
-    return stat.startTime === identity.startTime && stat.state !== 'Z' && stat.state !== 'X';
+  if (stat !== undefined) return stat.startTime === identity.startTime && !stat.hasEnded;
   if (identity.pid === process.pid) return identity.startTime === ownIdentity().startTime;
   try {
     process.kill(identity.pid, 0);
@@ -50,13 +52,25 @@ function ownRealm(): string {
   return `${boot || '0'}-${namespace || '0'}-${encodeURIComponent(hostname()).slice(0, 64)}`;
 }
 
-/** The command name in the second field may hold spaces and brackets, so count from its last bracket. */
-function processStat(pid: number): { readonly state: string; readonly startTime: string } | undefined {
-  const text = readText(`/proc/${pid}/stat`);
+function processStat(pid: number): ProcessStat | undefined {
+  return parseProcessStat(readText(`/proc/${pid}/stat`));
+}
+
+export interface ProcessStat {
+  readonly startTime: string;
+  /** Nothing of it runs any more: a zombie without further threads. */
+  readonly hasEnded: boolean;
+}
+
+/** Reads the content of `/proc/<pid>/stat`, proc(5); undefined when it is none. */
+export function parseProcessStat(text: string): ProcessStat | undefined {
+  // The command name in the second field may hold spaces and brackets, so count from its last bracket.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const state = fields[0];
+  const [state] = fields;
+  const threads = Number(fields[17]);
   const startTime = fields[19];
-  return state === undefined || startTime === undefined ? undefined : { state, startTime };
+  if (state === undefined || startTime === undefined) return undefined;
+  return { startTime, hasEnded: (state === 'Z' || state === 'X') && !(threads > 1) };
 }
 
 function readText(path: string): string {
