@@ -54,7 +54,7 @@ function tellHandoff(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> 
       'one of the living keeps a hint for n2: the hint count rises',
       () => expectHints(cluster, ['n1', 'n3'], (count) => count > 0),
     ],
-    ['n2 is started again', () => cluster.start('n2')],
+    ['n2 is started again', () => started(cluster, 'n2')],
     [
       'the hint is handed over: the hint count is back at 0',
       () => expectHints(cluster, ['n1', 'n3'], (count) => count === 0),
@@ -76,6 +76,7 @@ function tellDelete(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> {
     ['n2, which still has the old value, is started again', () => cluster.start('n2')],
     ['no node ever answers the old value while n2 learns of the delete', () => neverReads(cluster, key)],
     ['n2 has the tombstone on its own disk', () => expectTombstone(cluster, 'n2', key)],
+    ['the three find each other again', () => cluster.connected()],
   ]);
 }
 
@@ -89,7 +90,7 @@ function tellCatchUp(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> 
         for (const key of keys) await putAt(cluster, 'n1', key, `value of ${key}`);
       },
     ],
-    ['n3 is started again', () => cluster.start('n3')],
+    ['n3 is started again', () => started(cluster, 'n3')],
     [
       `n3 has all ${missedWrites} on its own disk, and not one was read`,
       async () => {
@@ -120,21 +121,21 @@ function tellRestart(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> 
         );
       },
     ],
-    ['they are started again', () => restarted(cluster)],
+    ['they are started again', () => started(cluster, ...cluster.ids)],
     [`all ${keptKeys} keys are read back`, () => readAll('first')],
     [`all ${keptKeys} keys are written anew`, () => write('second')],
     [
       'all nodes are killed at once (SIGKILL), right after the last acknowledgement',
       () => cluster.kill(...cluster.ids),
     ],
-    ['they are started again', () => restarted(cluster)],
+    ['they are started again', () => started(cluster, ...cluster.ids)],
     [`all ${keptKeys} keys are read back with their new values`, () => readAll('second')],
   ]);
 }
 
-async function restarted(cluster: ThrowawayCluster): Promise<void> {
-  await cluster.start();
-  await cluster.ready();
+async function started(cluster: ThrowawayCluster, ...ids: readonly string[]): Promise<void> {
+  await cluster.start(...ids);
+  await cluster.connected();
 }
 
 async function putAt(cluster: ThrowawayCluster, id: string, key: string, value: string): Promise<void> {

@@ -46,7 +46,7 @@ async function demo(): Promise<void> {
 async function tellAll(cluster: ThrowawayCluster, steps: Steps): Promise<string | undefined> {
   const up = await steps.step('three nodes are up and ready', async () => {
     await cluster.start();
-    await cluster.ready();
+    await cluster.connected();
   });
   if (!up) return 'Start';
   for (const story of stories) {

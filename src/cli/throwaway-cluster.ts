@@ -7,12 +7,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
+import { bringUp, defaultStartWaitMs } from './bring-up.ts';
 import { nodeOf, type ClusterNode } from './cluster-settings.ts';
+import { CommandFailure } from './command-failure.ts';
 import { killNode, stopNode, type EndOutcome } from './end-process.ts';
 import { freePorts } from './free-ports.ts';
 import { KeyClient } from './key-client.ts';
 import { dataDirectoryOf, openLocalCluster, type LocalCluster } from './local-cluster.ts';
+import { waitUntil } from './wait-until.ts';
 
 const stopWaitMs = 20_000;
 
@@ -78,9 +80,17 @@ export class ThrowawayCluster {
     await bringUp(this.local, nodes, defaultStartWaitMs);
   }
 
-  /** Waits until all nodes, or these, can meet both quorums with every peer that runs. */
-  async ready(...ids: readonly string[]): Promise<void> {
-    await waitUntilReady(ids.length === 0 ? this.nodes : ids.map((id) => this.node(id)), defaultStartWaitMs);
+  /** Waits until every node counts every other as up; throws when they do not find each other. */
+  async connected(): Promise<void> {
+    const others = this.ids.length - 1;
+    const found = await waitUntil(
+      async () => {
+        const up = await Promise.all(this.ids.map((id) => this.client(id).peersUp()));
+        return up.every((peers) => peers.length === others);
+      },
+      { boundMs: defaultStartWaitMs },
+    );
+    if (!found) throw new CommandFailure('the nodes of the cluster did not find each other');
   }
 
   /** SIGKILL to all of these at once. */

@@ -72,7 +72,7 @@ test('with one full disk of three, quorums are met by the others and asking for 
   await mkdir(cluster.local.dataRoot, { recursive: true });
   await run('ln', ['-s', disk, cluster.dataDirectory('n3')]);
   await cluster.start();
-  await cluster.ready();
+  await cluster.connected();
   const value = 'x'.repeat(64 * kibibyte);
   const full = await waitUntil(
     async () => {

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { hasStatus, statusText } from '../../src/cli/key-client.ts';
 import { ThrowawayCluster } from '../../src/cli/throwaway-cluster.ts';
 import { waitUntil } from '../../src/cli/wait-until.ts';
-import { allConnected, numbered } from './load.ts';
+import { numbered } from './load.ts';
 import { serveNode } from './serve-process.ts';
 
 const inFlight = 32;
@@ -23,7 +23,7 @@ after(() => cluster.remove());
 
 test('SIGTERM answers the writes that are under way, then the process ends with exit code 0', async () => {
   const n1 = await serveNode(cluster, 'n1');
-  await allConnected(cluster);
+  await cluster.connected();
   const keys = numbered('under-way', inFlight);
   const writes = await Promise.all(keys.map((key) => halfSentPut(key)));
   n1.child.kill('SIGTERM');

@@ -36,10 +36,25 @@ export async function killAllRounds(options: {
     nodes: 3,
     ...(options.settings === undefined ? {} : { settings: options.settings }),
   });
+  try {
+    const reports = await playRounds(cluster, options);
+    await cluster.remove();
+    return reports;
+  } catch (error) {
+    // The folder stays for a look; the nodes would only go on writing to it.
+    await cluster.kill(...cluster.ids);
+    throw error;
+  }
+}
+
+async function playRounds(
+  cluster: ThrowawayCluster,
+  options: { readonly rounds: number; readonly onRound?: (report: RoundReport) => void },
+): Promise<readonly RoundReport[]> {
   const everAcknowledged = new Map<string, string>();
   const reports: RoundReport[] = [];
   await cluster.start();
-  await cluster.ready();
+  await cluster.connected();
   for (let round = 1; round <= options.rounds; round++) {
     const { report, acknowledged } = await oneRound(cluster, round);
     for (const [key, value] of acknowledged) everAcknowledged.set(key, value);
@@ -48,7 +63,6 @@ export async function killAllRounds(options: {
   }
   // What an early round wrote has been through all later deaths as well.
   await readBack(cluster, everAcknowledged);
-  await cluster.remove();
   return reports;
 }
 
@@ -63,7 +77,7 @@ async function oneRound(
   const { acknowledged, unknown } = await written;
   const restartedAt = performance.now();
   await cluster.start();
-  await cluster.ready();
+  await cluster.connected();
   const restartMs = Math.round(performance.now() - restartedAt);
   await readBack(cluster, acknowledged);
   const report = {
@@ -121,7 +135,7 @@ async function readBack(cluster: ThrowawayCluster, expected: ReadonlyMap<string,
   if (lost.length > 0) {
     throw new Error(
       `${lost.length} of ${expected.size} acknowledged writes are not read back, first ${lost.slice(0, 3).join('; ')}. ` +
-        `Nodes and logs are left in ${cluster.folder}.`,
+        `Data and logs are left in ${cluster.folder}.`,
     );
   }
 }

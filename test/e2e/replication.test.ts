@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { hasStatus, statusText } from '../../src/cli/key-client.ts';
 import { ThrowawayCluster } from '../../src/cli/throwaway-cluster.ts';
 import { waitUntil } from '../../src/cli/wait-until.ts';
-import { allConnected, eachInParallel, numbered } from './load.ts';
+import { eachInParallel, numbered } from './load.ts';
 
 const boundMs = 30_000;
 const concurrency = 64;
@@ -16,7 +16,7 @@ describe('three nodes, N=3', () => {
   before(async () => {
     cluster = await ThrowawayCluster.create({ nodes: 3 });
     await cluster.start();
-    await allConnected(cluster);
+    await cluster.connected();
   });
   after(() => cluster.remove());
 
@@ -76,7 +76,7 @@ describe('five nodes, N=3', () => {
   before(async () => {
     cluster = await ThrowawayCluster.create({ nodes: 5 });
     await cluster.start();
-    await allConnected(cluster);
+    await cluster.connected();
   });
   after(() => cluster.remove());
 
