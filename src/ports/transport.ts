@@ -33,6 +33,9 @@ export interface Transport {
    */
   send(to: NodeId, frame: Uint8Array): boolean;
   isConnected(peer: NodeId): boolean;
-  /** Sends what is queued, as far as it goes quickly, and closes all connections. */
+  /**
+   * Sends what is queued, as far as it goes quickly, and closes all connections. From the call on the
+   * handler is told nothing more, not even of the connections that end.
+   */
   stop(): Promise<void>;
 }

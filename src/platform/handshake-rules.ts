@@ -1,0 +1,78 @@
+/**
+ * Whether two nodes may talk: a pure decision on what each says of itself.
+ *
+ * Nodes of different clusters or placement tables would store each other's keys in the wrong places,
+ * and a connection of a past life would confirm writes that its disk no longer holds. Both ends
+ * decide, so a refusal is seen by both operators.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import type { Hello, Refusal, RefusalCode } from './handshake-codec.ts';
+
+export interface HandshakeContext {
+  readonly own: Hello;
+  /** Whom this end dialled; undefined at the end that was dialled. */
+  readonly dialled: NodeId | undefined;
+  readonly isMember: (id: NodeId) => boolean;
+  /** The newest incarnation seen of a node so far. */
+  readonly newestIncarnation: (id: NodeId) => number | undefined;
+}
+
+/** Of two nodes the one with the smaller id dials: one connection a pair, without a race. */
+export function dials(self: NodeId, peer: NodeId): boolean {
+  return self < peer;
+}
+
+/** Why the other end must be refused; undefined when it is welcome. */
+export function judgeHello(hello: Hello, context: HandshakeContext): Refusal | undefined {
+  const { own, dialled } = context;
+  if (hello.clusterName !== own.clusterName) {
+    return refusal(
+      'WRONG_CLUSTER',
+      `${own.id} belongs to cluster ${JSON.stringify(own.clusterName)}, ${hello.id} to ` +
+        `${JSON.stringify(hello.clusterName)}: check the addresses, or the cluster name of both`,
+    );
+  }
+  if (hello.id === own.id) {
+    return refusal(
+      'OWN_ID',
+      `both ends are called ${own.id}: give each node an id and an address of its own`,
+    );
+  }
+  if (!context.isMember(hello.id)) {
+    return refusal('UNKNOWN_NODE', `${own.id} knows no node ${hello.id}: use the same list of nodes on both`);
+  }
+  if (dialled !== undefined && hello.id !== dialled) {
+    return refusal(
+      'WRONG_NODE',
+      `the address of ${dialled} is answered by ${hello.id}: correct it in the list of nodes`,
+    );
+  }
+  if (dialled === undefined && dials(own.id, hello.id)) {
+    return refusal('WRONG_DIRECTION', `${own.id} dials ${hello.id}, not the other way round`);
+  }
+  if (hello.epoch !== own.epoch || hello.fingerprint !== own.fingerprint) {
+    return refusal(
+      'PLACEMENT_MISMATCH',
+      `${own.id} places keys by epoch ${own.epoch} (${hex(own.fingerprint)}), ${hello.id} by epoch ${hello.epoch} ` +
+        `(${hex(hello.fingerprint)}): nodes, weights, zones, vnodes and n must be the same on all`,
+    );
+  }
+  const newest = context.newestIncarnation(hello.id);
+  if (newest !== undefined && hello.incarnation < newest) {
+    return refusal(
+      'PAST_INCARNATION',
+      `${hello.id} says incarnation ${hello.incarnation}, but ${own.id} has seen ${newest}: it is an earlier ` +
+        'process, or its data directory was set back to an older copy',
+    );
+  }
+  return undefined;
+}
+
+function refusal(code: RefusalCode, message: string): Refusal {
+  return { code, message };
+}
+
+function hex(fingerprint: number): string {
+  return fingerprint.toString(16).padStart(8, '0');
+}

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { isNodeId, type NodeId } from '../core/config.ts';
+import { Handshake, type HandshakeOutcome } from './handshake.ts';
+import { encodeHello, encodePreface, encodeRefusal, encodeWelcome, type Hello } from './handshake-codec.ts';
+import type { HandshakeContext } from './handshake-rules.ts';
+
+const n1 = nodeId('n1');
+const n2 = nodeId('n2');
+
+function nodeId(text: string): NodeId {
+  assert.ok(isNodeId(text));
+  return text;
+}
+
+function hello(id: NodeId, changes: Partial<Hello> = {}): Hello {
+  return { id, clusterName: 'test', incarnation: 5, epoch: 1, fingerprint: 0xabcdef01, ...changes };
+}
+
+function context(own: Hello, changes: Partial<HandshakeContext> = {}): HandshakeContext {
+  return {
+    own,
+    dialled: own.id === n1 ? n2 : undefined,
+    isMember: (id) => id === n1 || id === n2,
+    newestIncarnation: () => undefined,
+    ...changes,
+  };
+}
+
+/** One end of a handshake on a wire that delivers `pieceBytes` at a time. */
+class End {
+  readonly handshake: Handshake;
+  readonly sent: number[] = [];
+  outcome: HandshakeOutcome | undefined;
+
+  constructor(ownContext: HandshakeContext) {
+    this.handshake = new Handshake(ownContext, (bytes) => void this.sent.push(...bytes));
+    this.handshake.start();
+  }
+
+  receive(bytes: readonly number[]): void {
+    if (this.outcome === undefined) this.outcome = this.handshake.push(Uint8Array.from(bytes));
+  }
+}
+
+/** Lets both ends talk until neither has more to say. */
+function talk(
+  dialler: HandshakeContext,
+  acceptor: HandshakeContext,
+  pieceBytes = 1_000,
+): readonly [End, End] {
+  const ends = [new End(dialler), new End(acceptor)] as const;
+  while (ends[0].sent.length > 0 || ends[1].sent.length > 0) {
+    ends[1].receive(ends[0].sent.splice(0, pieceBytes));
+    ends[0].receive(ends[1].sent.splice(0, pieceBytes));
+  }
+  return ends;
+}
+
+function assertRefused(
+  ends: readonly [End, End],
+  by: 'dialler' | 'acceptor',
+  code: string,
+  message: RegExp,
+): void {
+  const [refuser, refused] = by === 'dialler' ? ends : [ends[1], ends[0]];
+  assert.ok(refuser.outcome?.kind === 'refused', `the ${by} ends with ${refuser.outcome?.kind}`);
+  assert.equal(refuser.outcome.refusal.code, code);
+  assert.match(refuser.outcome.refusal.message, message);
+  assert.ok(refused.outcome?.kind === 'refused-by-peer', `the other with ${refused.outcome?.kind}`);
+  assert.deepEqual(refused.outcome.refusal, refuser.outcome.refusal, 'both ends know the same reason');
+}
+
+describe('two nodes that belong together', () => {
+  test('open the connection with the identity of the other, in pieces of any size', () => {
+    for (let pieceBytes = 1; pieceBytes < 60; pieceBytes++) {
+      const [dialler, acceptor] = talk(
+        context(hello(n1, { incarnation: 0xffff_ffff })),
+        context(hello(n2, { incarnation: 7 })),
+        pieceBytes,
+      );
+      assert.ok(
+        dialler.outcome?.kind === 'open' && acceptor.outcome?.kind === 'open',
+        `pieces of ${pieceBytes}`,
+      );
+      assert.deepEqual(dialler.outcome.peer, { id: n2, incarnation: 7 });
+      assert.deepEqual(acceptor.outcome.peer, { id: n1, incarnation: 0xffff_ffff });
+    }
+  });
+
+  test('what arrives behind the handshake belongs to the first frame', () => {
+    const dialler = new End(context(hello(n1)));
+    dialler.receive([...encodePreface(), ...encodeHello(hello(n2)), 1, 2, 3]);
+    assert.ok(dialler.outcome?.kind === 'open');
+    assert.deepEqual([...dialler.outcome.rest], [1, 2, 3]);
+    const acceptor = new End(context(hello(n2)));
+    acceptor.receive([...encodePreface(), ...encodeHello(hello(n1)), ...encodeWelcome(), 4, 5]);
+    assert.ok(acceptor.outcome?.kind === 'open');
+    assert.deepEqual([...acceptor.outcome.rest], [4, 5]);
+  });
+
+  test('the end that was dialled says nothing before it is spoken to', () => {
+    assert.deepEqual(new End(context(hello(n2))).sent, []);
+  });
+
+  test('a longest id and cluster name fit', () => {
+    const longId = nodeId('x'.repeat(64));
+    const clusterName = 'ü'.repeat(127);
+    const [dialler, acceptor] = talk(
+      context(hello(n1, { clusterName }), { dialled: longId, isMember: () => true }),
+      context(hello(longId, { clusterName }), { dialled: undefined, isMember: () => true }),
+    );
+    assert.equal(dialler.outcome?.kind, 'open');
+    assert.equal(acceptor.outcome?.kind, 'open');
+    assert.throws(() => encodeHello(hello(n1, { clusterName: 'ü'.repeat(128) })), /at most 255/);
+  });
+
+  test('the same or a greater incarnation than before is welcome', () => {
+    const [dialler, acceptor] = talk(
+      context(hello(n1)),
+      context(hello(n2), { newestIncarnation: (id) => (id === n1 ? 5 : undefined) }),
+    );
+    assert.equal(dialler.outcome?.kind, 'open');
+    assert.equal(acceptor.outcome?.kind, 'open');
+  });
+});
+
+describe('a node that does not belong here is refused, and both ends say why', () => {
+  test('another cluster', () => {
+    const ends = talk(context(hello(n1)), context(hello(n2, { clusterName: 'other' })));
+    assertRefused(ends, 'acceptor', 'WRONG_CLUSTER', /n2 belongs to cluster "other", n1 to "test"/);
+  });
+
+  test('another placement table, by its epoch or its fingerprint', () => {
+    const byEpoch = talk(context(hello(n1)), context(hello(n2, { epoch: 2 })));
+    assertRefused(
+      byEpoch,
+      'acceptor',
+      'PLACEMENT_MISMATCH',
+      /n2 places keys by epoch 2 \(abcdef01\), n1 by epoch 1/,
+    );
+    const byFingerprint = talk(context(hello(n1)), context(hello(n2, { fingerprint: 2 })));
+    assertRefused(byFingerprint, 'acceptor', 'PLACEMENT_MISMATCH', /\(00000002\).*\(abcdef01\)/);
+  });
+
+  test('the own id', () => {
+    const ends = talk(context(hello(n2), { dialled: n2 }), context(hello(n2)));
+    assertRefused(ends, 'acceptor', 'OWN_ID', /both ends are called n2/);
+  });
+
+  test('an id that is not in the list of nodes', () => {
+    const ends = talk(context(hello(nodeId('n0')), { dialled: n2 }), context(hello(n2)));
+    assertRefused(ends, 'acceptor', 'UNKNOWN_NODE', /n2 knows no node n0/);
+  });
+
+  test('another node than the one that was dialled', () => {
+    const ends = talk(
+      context(hello(n1), { isMember: () => true }),
+      context(hello(nodeId('n3')), { dialled: undefined }),
+    );
+    assertRefused(ends, 'dialler', 'WRONG_NODE', /the address of n2 is answered by n3/);
+  });
+
+  test('a connection from the end that should have been dialled', () => {
+    const ends = talk(context(hello(n2), { dialled: n1 }), context(hello(n1), { dialled: undefined }));
+    assertRefused(ends, 'acceptor', 'WRONG_DIRECTION', /n1 dials n2/);
+  });
+
+  test('a past incarnation, at either end', () => {
+    const seen = { newestIncarnation: () => 6 };
+    const pastDialler = talk(context(hello(n1)), context(hello(n2), seen));
+    assertRefused(pastDialler, 'acceptor', 'PAST_INCARNATION', /n1 says incarnation 5, but n2 has seen 6/);
+    const pastAcceptor = talk(context(hello(n1), seen), context(hello(n2)));
+    assertRefused(pastAcceptor, 'dialler', 'PAST_INCARNATION', /n2 says incarnation 5, but n1 has seen 6/);
+  });
+
+  test('another version of the protocol', () => {
+    const acceptor = new End(context(hello(n2)));
+    acceptor.receive([...encodePreface(9), 1, 2, 3]);
+    assert.ok(acceptor.outcome?.kind === 'refused');
+    assert.equal(acceptor.outcome.refusal.code, 'VERSION_UNSUPPORTED');
+    assert.match(acceptor.outcome.refusal.message, /version 1 of the protocol, the other end version 9/);
+    const dialler = new End(context(hello(n1)));
+    dialler.receive(acceptor.sent);
+    assert.deepEqual(dialler.outcome, { kind: 'refused-by-peer', refusal: acceptor.outcome.refusal });
+  });
+});
+
+describe('bytes that are no handshake', () => {
+  const refusalOf = (own: HandshakeContext, bytes: readonly number[]): string => {
+    const end = new End(own);
+    end.receive(bytes);
+    return end.outcome?.kind === 'refused'
+      ? `${end.outcome.refusal.code} ${end.outcome.refusal.message}`
+      : '';
+  };
+  const acceptor = context(hello(n2));
+
+  test('are refused at the first byte that does not fit', () => {
+    const preface = [...encodePreface()];
+    for (let index = 0; index < 4; index++) {
+      const spoilt = preface.slice(0, index + 1);
+      spoilt[index] = 0x77;
+      assert.match(refusalOf(acceptor, spoilt), /PROTOCOL_INVALID .*another program/);
+    }
+    assert.match(
+      refusalOf(context(hello(n1)), [...new TextEncoder().encode('HTTP/1.1 400')]),
+      /another program/,
+    );
+  });
+
+  test('are refused by their claimed length, before it arrives', () => {
+    assert.match(refusalOf(acceptor, [...encodePreface(), 1, 0xff, 0xff]), /claims 65535 bytes/);
+  });
+
+  test('are refused when lengths do not add up, the id is none, or the order is wrong', () => {
+    const good = [...encodeHello(hello(n1))];
+    const withByte = (index: number, value: number): number[] => [
+      ...encodePreface(),
+      ...good.map((byte, at) => (at === index ? value : byte)),
+    ];
+    assert.match(refusalOf(acceptor, withByte(3 + 12, 0)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 12, 200)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 15, 99)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 13, 0x2f)), /the node id in a hello is none/);
+    assert.match(refusalOf(acceptor, withByte(0, 7)), /unknown kind 7/);
+    assert.match(refusalOf(acceptor, [...encodePreface(), 1, 0, 0]), /do not add up/);
+    assert.match(refusalOf(acceptor, [...encodePreface(), ...encodeWelcome()]), /welcome out of turn/);
+    assert.match(refusalOf(acceptor, [...encodePreface(), ...good, ...good]), /second hello/);
+    assert.match(
+      refusalOf(context(hello(n1)), [...encodePreface(), ...encodeWelcome()]),
+      /welcome out of turn/,
+    );
+  });
+
+  test('cannot forge a log line by what a refusal says', () => {
+    const end = new End(context(hello(n1)));
+    const forged = 'a\nERROR forged\u001b[2J' + 'x'.repeat(400);
+    const sneaky = [...encodeRefusal({ code: 'WRONG_CLUSTER', message: 'y'.repeat(forged.length) })];
+    sneaky.splice(4, forged.length, ...new TextEncoder().encode(forged));
+    end.receive([...encodePreface(), ...sneaky]);
+    assert.ok(end.outcome?.kind === 'refused-by-peer');
+    assert.match(end.outcome.refusal.message, /^a\?ERROR forged\?\[2Jx+$/);
+  });
+
+  test('never end in an exception, whatever they are', () => {
+    fc.assert(
+      fc.property(
+        fc.boolean(),
+        fc.uint8Array({ maxLength: 700 }),
+        fc.boolean(),
+        (dials, bytes, withPreface) => {
+          const end = new End(dials ? context(hello(n1)) : acceptor);
+          end.receive([...(withPreface ? encodePreface() : []), ...bytes]);
+          assert.notEqual(end.outcome?.kind, 'open');
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

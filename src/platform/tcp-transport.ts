@@ -1,0 +1,238 @@
+/**
+ * The real transport: persistent TCP connections, one per pair of nodes.
+ *
+ * Of two nodes the one with the smaller id dials, so a pair never races to two connections. A peer that
+ * connects anew has given its old connection up, or is a new process, so the newer connection replaces
+ * the older one; a past incarnation is refused. Frames queued within one turn of the event loop leave
+ * in one write per peer at its end.
+ */
+
+import type { Socket } from 'node:net';
+import type { NodeId } from '../core/config.ts';
+import { limits } from '../core/limits.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { LogLevel, Observer } from '../ports/observer.ts';
+import type { Random } from '../ports/random.ts';
+import type { PeerIdentity, Transport, TransportHandler } from '../ports/transport.ts';
+import { ChangeLog } from './change-log.ts';
+import { prefaceFirstByte, type Hello } from './handshake-codec.ts';
+import { dials, type HandshakeContext } from './handshake-rules.ts';
+import { HandshakeUnderWay, type HandshakeEnd } from './handshake-under-way.ts';
+import { PeerConnection } from './peer-connection.ts';
+import { PeerDialer, type PeerAddress } from './peer-dialer.ts';
+import type { PortProtocol } from './port-sharing.ts';
+
+export interface TcpTransportOptions {
+  /** `incarnation`: an unsigned 32-bit integer, greater at every start. */
+  readonly self: { readonly id: NodeId; readonly incarnation: number };
+  readonly clusterName: string;
+  /** Of the placement table; both must be the same on all nodes. Unsigned 32-bit integers. */
+  readonly epoch: number;
+  readonly fingerprint: number;
+  /** The other members. */
+  readonly peers: readonly PeerAddress[];
+  /** Longest frame: the longest value and `limits.frameOverheadBytes`. */
+  readonly frameBytesMax: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  /** `limits.peerQueueBytesMax` unless told. */
+  readonly queueBytesMax?: number;
+  /** `limits.handshakeTimeoutMs` unless told. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+export class TcpTransport implements Transport {
+  readonly #options: TcpTransportOptions;
+  readonly #own: Hello;
+  readonly #memberIds: ReadonlySet<NodeId>;
+  readonly #dialers: readonly PeerDialer[];
+  readonly #connections = new Map<NodeId, PeerConnection>();
+  readonly #newestIncarnations = new Map<NodeId, number>();
+  readonly #accepted = new Set<HandshakeUnderWay>();
+  readonly #changeLog = new ChangeLog();
+  #queued: PeerConnection[] = [];
+  #handler: TransportHandler | undefined;
+  #isStopping = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: TcpTransportOptions) {
+    const { self, clusterName, epoch, fingerprint, peers } = options;
+    this.#options = options;
+    this.#own = { ...self, clusterName, epoch, fingerprint };
+    this.#memberIds = new Set(peers.map((peer) => peer.id));
+    this.#dialers = peers.filter((peer) => dials(self.id, peer.id)).map((peer) => this.#dialerOf(peer));
+  }
+
+  /** How connections between nodes are recognised on a shared port, and where they go. */
+  get protocol(): PortProtocol {
+    return { claims: (firstByte) => firstByte === prefaceFirstByte, accept: (socket) => this.accept(socket) };
+  }
+
+  start(handler: TransportHandler): Promise<void> {
+    this.#handler = handler;
+    for (const dialer of this.#dialers) dialer.dial();
+    return Promise.resolve();
+  }
+
+  send(to: NodeId, frame: Uint8Array): boolean {
+    const connection = this.#connections.get(to);
+    if (connection === undefined || frame.length === 0 || frame.length > this.#options.frameBytesMax) {
+      return false;
+    }
+    if (!connection.send(frame)) {
+      this.#options.observer.count('frames.dropped');
+      return false;
+    }
+    if (!connection.isQueued) {
+      connection.isQueued = true;
+      this.#queued.push(connection);
+      if (this.#queued.length === 1) this.#options.clock.nextTurn(this.#flush);
+    }
+    return true;
+  }
+
+  isConnected(peer: NodeId): boolean {
+    return this.#connections.has(peer);
+  }
+
+  /** Gives a connection up that seems dead, e.g. when heartbeats stay away. It is dialled again. */
+  disconnect(peer: NodeId, reason: string): void {
+    this.#connections.get(peer)?.destroy(reason);
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Takes over a connection that a peer made. Nothing was read from it yet. */
+  accept(socket: Socket): void {
+    if (this.#handler === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, limits.keepAliveProbeAfterMs);
+    const from = socket.remoteAddress ?? 'an unknown address';
+    const handshake: HandshakeUnderWay = new HandshakeUnderWay({
+      socket,
+      context: this.#contextFor(undefined),
+      clock: this.#options.clock,
+      timeoutMs: this.#options.handshakeTimeoutMs ?? limits.handshakeTimeoutMs,
+      onEnd: (end) => void this.#onHandshakeEnd(end, socket, from),
+      onReleased: () => this.#accepted.delete(handshake),
+    });
+    this.#accepted.add(handshake);
+  }
+
+  #dialerOf(address: PeerAddress): PeerDialer {
+    const { clock, random, handshakeTimeoutMs = limits.handshakeTimeoutMs } = this.#options;
+    return new PeerDialer({
+      address,
+      clock,
+      random,
+      handshakeTimeoutMs,
+      context: this.#contextFor(address.id),
+      onEnd: (end, socket) => this.#onHandshakeEnd(end, socket, address.id),
+    });
+  }
+
+  #contextFor(dialled: NodeId | undefined): HandshakeContext {
+    return {
+      own: this.#own,
+      dialled,
+      isMember: (id) => this.#memberIds.has(id),
+      newestIncarnation: (id) => this.#newestIncarnations.get(id),
+    };
+  }
+
+  /** `source` is the peer that was dialled, or the address of whoever connected. */
+  #onHandshakeEnd(end: HandshakeEnd, socket: Socket, source: string): PeerConnection | undefined {
+    switch (end.kind) {
+      case 'open':
+        return this.#open(end.peer, socket, end.rest);
+      case 'refused': {
+        this.#options.observer.count('peers.refused');
+        // Whoever is no member may call itself anything: its address is what it can't change as easily.
+        const who = end.peer !== undefined && this.#memberIds.has(end.peer.id) ? end.peer.id : source;
+        this.#sayOnce(who, 'warn', 'peer.refused', `${end.refusal.code}: ${end.refusal.message}`);
+        return undefined;
+      }
+      case 'refused-by-peer':
+        this.#sayOnce(source, 'warn', 'peer.refused-us', `${end.refusal.code}: ${end.refusal.message}`);
+        return undefined;
+      case 'broken':
+        this.#sayOnce(source, 'info', 'peer.unreachable', end.reason);
+        return undefined;
+    }
+  }
+
+  #open(peer: PeerIdentity, socket: Socket, rest: Uint8Array): PeerConnection | undefined {
+    // A newer process of the peer may have come first while this handshake was under way.
+    if (peer.incarnation < (this.#newestIncarnations.get(peer.id) ?? 0)) {
+      socket.destroy();
+      return undefined;
+    }
+    this.#newestIncarnations.set(peer.id, peer.incarnation);
+    this.#connections.get(peer.id)?.destroy('the peer made a new connection');
+    const connection = new PeerConnection({
+      socket,
+      peer,
+      frameBytesMax: this.#options.frameBytesMax,
+      queueBytesMax: this.#options.queueBytesMax ?? limits.peerQueueBytesMax,
+      clock: this.#options.clock,
+      observer: this.#options.observer,
+      onFrame: (from, frame) => this.#handler?.onFrame(from, frame),
+      onLost: (lost, reason) => this.#onLost(lost, reason),
+    });
+    this.#connections.set(peer.id, connection);
+    this.#changeLog.forget(peer.id);
+    this.#options.observer.count('peers.connected');
+    this.#options.observer.log('info', 'peer.connected', `connected to ${peer.id}`, { ...peer });
+    this.#handler?.onConnected(peer);
+    connection.receive(rest);
+    return connection;
+  }
+
+  #onLost(connection: PeerConnection, reason: string): void {
+    const { peer } = connection;
+    if (this.#connections.get(peer.id) === connection) this.#connections.delete(peer.id);
+    this.#options.observer.count('peers.disconnected');
+    if (!this.#isStopping) {
+      this.#options.observer.log(
+        'warn',
+        'peer.disconnected',
+        `lost the connection to ${peer.id}: ${reason}`,
+        {
+          ...peer,
+        },
+      );
+    }
+    this.#handler?.onDisconnected(peer, reason);
+  }
+
+  readonly #flush = (): void => {
+    const queued = this.#queued;
+    this.#queued = [];
+    for (const connection of queued) {
+      connection.isQueued = false;
+      connection.flush();
+    }
+  };
+
+  async #stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#handler = undefined;
+    for (const dialer of this.#dialers) dialer.stop();
+    for (const handshake of this.#accepted) handshake.abort();
+    const connections = [...this.#connections.values()];
+    await Promise.all(connections.map((connection) => connection.finish('this node is stopping')));
+  }
+
+  #sayOnce(source: string, level: LogLevel, event: string, message: string): void {
+    const { clock, observer } = this.#options;
+    if (!this.#changeLog.isNews(source, message, clock.monotonicNow())) return;
+    observer.log(level, event, message, { peer: source });
+  }
+}
