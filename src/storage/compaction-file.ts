@@ -22,7 +22,7 @@ export class CompactionFile {
   readonly #file: DiskFile;
   readonly #header: SegmentHeader;
   readonly #checksum: Checksum;
-  #buffer = new Uint8Array(limits.maintenanceReadBytes * 2);
+  #buffer = new Uint8Array(16 * 1024);
   #used = batchHeaderBytes;
   #entries = 0;
   #sequence = 0;

@@ -42,7 +42,6 @@ export async function replayLog(options: LogReplayOptions): Promise<number> {
     if (isBefore(segment, from)) continue;
     const isResumed = segment.firstId === from.segmentId && from.offset > 0;
     const next = opened[position + 1];
-    if (!isResumed && !hasHeader && size > 0) await noteHeader(options, position);
     if (!isResumed && hasHeader && segment.sequence > sequence) {
       const reason = `${segment.sequence - sequence} entries before it are missing`;
       quarantine.note({ file: segment.path, offset: 0, bytes: 0, reason });
@@ -65,6 +64,7 @@ export async function replayLog(options: LogReplayOptions): Promise<number> {
       nextSequence: next?.hasHeader === true ? next.segment.sequence : undefined,
       isLast: next === undefined,
     });
+    if (!isResumed && !hasHeader && size > 0) await noteHeader(options, position);
     if (result.evidenceLost) await quarantine.loseEvidence();
     if (result.isDamaged || (!hasHeader && !isResumed)) segment.damaged = true;
     sequence = Math.max(sequence, result.sequence);
@@ -81,15 +81,15 @@ export function isBefore(segment: SegmentName, position: AppliedPosition): boole
   return segment.firstId < position.segmentId || (isCompacted && segment.firstId === position.segmentId);
 }
 
-/** Half a header in the last file is as torn as half a batch would be; anything else is damage. */
+/** A header without a single batch behind it, in the last file, is as torn as a batch would be. */
 async function noteHeader(options: LogReplayOptions, position: number): Promise<void> {
   const { opened, quarantine } = options;
-  const segment = opened[position]?.segment;
-  const size = opened[position]?.size ?? 0;
-  if (segment === undefined) return;
-  const isTorn = position === opened.length - 1 && size < segmentHeaderBytes;
+  const file = opened[position];
+  if (file === undefined) return;
+  const { segment, size } = file;
+  const isTorn = position === opened.length - 1 && segment.end <= segmentHeaderBytes;
   const reason = isTorn
-    ? 'torn tail: the header was not completely written'
+    ? 'torn tail: the header and the first batch were not completely written'
     : 'the header of the segment does not match its checksum';
   const bytes = Math.min(size, segmentHeaderBytes);
   await quarantine.keep(segment.file, { file: segment.path, offset: 0, bytes, reason });

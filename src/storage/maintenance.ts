@@ -46,7 +46,7 @@ export class Maintenance {
   /** The last task queued; settles without ever rejecting. */
   #queue: Promise<unknown> = Promise.resolve();
   /** Finished segments without a hint file. */
-  #unhinted: Segment[] = [];
+  readonly #unhinted: Segment[] = [];
   /** Replaced by a compaction; deleted after the next checkpoint. */
   #replaced: Segment[] = [];
   #bytesSinceCheckpoint: number;
