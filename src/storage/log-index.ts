@@ -212,6 +212,13 @@ export class LogIndex {
     if (slot >= 0) table.markDamaged(slot);
   }
 
+  /** Takes back what `markDamaged` noted: the entry could be read after all. */
+  markIntact(space: KeySpace, token: Token, place: EntryPlace): void {
+    const table = space.table(token);
+    const slot = this.slotAt(table, token, place);
+    if (slot >= 0 && table.isDamagedAt(slot)) table.replace(slot, { ...table.read(slot), damaged: false });
+  }
+
   /** The slot of a token that points to a place, or -1. */
   slotAt(table: PartitionIndex, token: Token, place: EntryPlace): number {
     for (let slot = table.find(token); slot >= 0; slot = table.findNext(slot)) {

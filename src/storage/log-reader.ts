@@ -19,6 +19,8 @@ import type { LogIndex } from './log-index.ts';
 export class LogReader {
   readonly #index: LogIndex;
   readonly #reader: EntryReader;
+  /** Until something was unreadable no slot needs a look at whether it is so no longer. */
+  #hasDamage = false;
 
   constructor(options: { readonly index: LogIndex; readonly reader: EntryReader }) {
     this.#index = options.index;
@@ -114,8 +116,11 @@ export class LogReader {
 
   async #recordAt(space: KeySpace, token: Token, place: EntryPlace): Promise<StoredRecord> {
     try {
-      return await this.#reader.record(place, space.nameBytes.length);
+      const record = await this.#reader.record(place, space.nameBytes.length);
+      if (this.#hasDamage) this.#index.markIntact(space, token, place);
+      return record;
     } catch (error) {
+      this.#hasDamage = true;
       this.#index.markDamaged(space, token, place);
       throw error;
     }
