@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 
 import { hasStatus, statusText } from '../../src/cli/key-client.ts';
+import { replyFields } from '../../src/cli/reply-fields.ts';
 import { ThrowawayCluster } from '../../src/cli/throwaway-cluster.ts';
 import { waitUntil } from '../../src/cli/wait-until.ts';
 import { numbered } from './load.ts';
@@ -24,6 +25,7 @@ after(() => cluster.remove());
 test('SIGTERM answers the writes that are under way, then the process ends with exit code 0', async () => {
   const n1 = await serveNode(cluster, 'n1');
   await cluster.connected();
+  assert.equal(await snapshotBytesOf('n1'), 0);
   const keys = numbered('under-way', inFlight);
   const writes = await Promise.all(keys.map((key) => halfSentPut(key)));
   n1.child.kill('SIGTERM');
@@ -48,13 +50,16 @@ test('SIGTERM answers the writes that are under way, then the process ends with 
   }
 });
 
-test('after a clean stop the next start has nothing to replay', async () => {
+test('a clean stop leaves a checkpoint, and the next start takes it', async () => {
   const n1 = await serveNode(cluster, 'n1');
+  const snapshotBytes = await snapshotBytesOf('n1');
+  assert.ok(snapshotBytes > 0, 'the stop before this start wrote no checkpoint');
   const record = await cluster.client('n1').localRecord('under-way-1');
   assert.equal(record.kind, 'value');
   n1.child.kill('SIGINT');
   const { code, stderr } = await n1.ended;
   assert.equal(code, 0, stderr);
+  assert.doesNotMatch(stderr, /checkpoint\.rejected/);
 });
 
 test('a second signal ends the process at once', async () => {
@@ -71,6 +76,12 @@ test('a second signal ends the process at once', async () => {
   assert.ok(performance.now() - started < 2_000);
   write.abandon();
 });
+
+async function snapshotBytesOf(id: string): Promise<number> {
+  const reply = await cluster.client(id).request('GET', '/debug/persist');
+  assert.ok(hasStatus(reply, 200), statusText(reply));
+  return Number(replyFields(reply.body).get('snapshot_bytes'));
+}
 
 interface HalfSentPut {
   /** Sends the rest and resolves to the answer. */
