@@ -100,14 +100,15 @@ export function openClassicLevelForTest(
 
 /** Copies the database as of one instant: again from the start when a file came, went or grew meanwhile. */
 async function copyStable(from: string, to: string): Promise<void> {
+  const folder = join(from, classicLevelFolder);
   for (;;) {
-    const before = await listing(join(from, classicLevelFolder));
-    await rm(to, { recursive: true, force: true });
     try {
-      await cp(from, to, { recursive: true });
-      if ((await listing(join(from, classicLevelFolder))) === before) return;
+      const before = await listing(folder);
+      await rm(to, { recursive: true, force: true });
+      await cp(folder, join(to, classicLevelFolder), { recursive: true });
+      if ((await listing(folder)) === before) return;
     } catch (error) {
-      // A file that LevelDB removed between the listing and the copy.
+      // LevelDB removed a file between the listing and the look at it.
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     }
   }

@@ -160,6 +160,18 @@ test('a rotten hint is set aside, and the hints behind it are delivered', () =>
     });
   }));
 
+test('a rotten hint does not take a newer version with it', () =>
+  withHarness(async (harness) => {
+    const older = recordOf({ key: 'a', value: 'older', wallMs: 1_000 });
+    const newer = recordOf({ key: 'a', value: 'newer', wallMs: 2_000 });
+    let store = await harness.open();
+    await store.putHint(n2, older);
+    store = await reopenAfter(harness, store, (database) => rot(database, rowOf(recordKind, older, n2)));
+    await Promise.all([store.putHint(n2, newer), store.readHints(n2, 1)]);
+    const hints = await store.readHints(n2, 1);
+    assert.deepEqual(Buffer.from(hints[0]?.bytes ?? []), Buffer.from(newer.bytes));
+  }));
+
 test('a figures row that cannot be believed is counted anew', () =>
   withHarness(async (harness) => {
     const records = ['a', 'b', 'c'].map((key) => recordOf({ key }));

@@ -10,6 +10,7 @@
 
 import type { Durability, NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
+import { compareDots } from '../core/dot.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { compareVersions, supersedes } from '../core/merge.ts';
 import type { StoredRecord } from '../core/record.ts';
@@ -94,7 +95,7 @@ export class ClassicLevelWriter {
     return this.#durableFigures;
   }
 
-  /** Operations accepted since the start. */
+  /** Operations accepted since the start, those that changed nothing included. */
   get operations(): number {
     return this.#operations;
   }
@@ -114,7 +115,7 @@ export class ClassicLevelWriter {
   async removeHint(target: NodeId, record: StoredRecord): Promise<void> {
     const place = { space: target, key: record.key, token: record.token };
     await this.#decide(place, async (held) => {
-      if (held.row === undefined || compareVersions(held.row.digest, record.version) > 0) return held;
+      if (held.row === undefined || compareDots(held.row.digest.dot, record.version.dot) > 0) return held;
       return this.#accept(place, { rows: removalOf(place), before: held.row, after: undefined });
     });
   }
@@ -123,6 +124,8 @@ export class ClassicLevelWriter {
   async quarantineHint(target: NodeId, hint: Omit<Place, 'space'>): Promise<void> {
     const place = { ...hint, space: target };
     await this.#decide(place, async (held) => {
+      // A newer version is on its way and will take the place of the damaged one.
+      if (this.#accepted.has(textOf(place))) return held;
       const row = rowKey(recordKind, target, hint.token, hint.key);
       const value = await this.#options.database.read((native) => native.get(row));
       if (value === undefined || this.#options.reader.believable(value, hint.key) !== undefined) return held;
@@ -196,6 +199,7 @@ export class ClassicLevelWriter {
     this.#decisions.set(text, own);
     try {
       const held = await own;
+      this.#operations += 1;
       await held.settled;
       return held;
     } finally {
@@ -222,7 +226,6 @@ export class ClassicLevelWriter {
     const held = { row: after, settled };
     const text = textOf(place);
     this.#acceptedFigures.apply(figures);
-    this.#operations += 1;
     this.#accepted.set(text, held);
     const forget = (): void => {
       if (this.#accepted.get(text) === held) this.#accepted.delete(text);

@@ -41,6 +41,9 @@ export function contractOfStatus(withStore: WithStore): void {
       const written = store.status().logEntries;
       assert.ok(written >= 3);
       assert.equal(store.status().operations, 3);
+      await store.merge(recordOf({ key: 'a', wallMs: 2_000 }));
+      assert.equal(store.status().operations, 4, 'an operation that changes nothing is one too');
+      assert.equal(store.status().logEntries, written);
       const reopened = await harness.reopen();
       assert.ok(reopened.status().logEntries >= written);
       assert.equal(reopened.status().operations, 0);
