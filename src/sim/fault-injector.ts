@@ -53,6 +53,7 @@ export class FaultInjector {
       pauses: () => void this.#pause(),
       slowDisks: () => void this.#slowDown(),
       gracefulRestarts: () => this.#stopOne(),
+      clockJumps: () => this.#setClock(),
     };
     const { faults } = this.#plan;
     for (const kind of kindsOf(actions)) {
@@ -127,6 +128,14 @@ export class FaultInjector {
     const node = this.#someNode();
     // A crash on the way is as good as any other; whoever waits for the stop waits for ever, as at a real kill.
     if (node.api !== undefined && !node.isStopping) void node.stop();
+  }
+
+  #setClock(): void {
+    const node = this.#someNode();
+    const { clockOffsetMsMax } = this.#plan;
+    const offsetMs = this.#random.between(-clockOffsetMsMax, clockOffsetMsMax);
+    this.#world.narrator?.tell(`the clock of ${node.id} is set to ${offsetMs} ms from true time`);
+    node.hardware.setOffset(offsetMs);
   }
 
   async #partition(): Promise<void> {

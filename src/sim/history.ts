@@ -24,6 +24,8 @@ export interface WriteOperation extends OperationBase {
   readonly kind: 'put' | 'delete';
   /** Length of the value; 0 for a delete. */
   readonly valueBytes: number;
+  /** The version that the client named as seen before. */
+  readonly context: Dot | undefined;
   end: { readonly micros: number; readonly outcome: WriteOutcome | NoAnswer } | undefined;
 }
 
@@ -60,6 +62,13 @@ export function isWrite(operation: Operation): operation is WriteOperation {
 export function acknowledgedDot(operation: Operation): Dot | undefined {
   if (!isWrite(operation) || operation.end?.outcome.kind !== 'stored') return undefined;
   return operation.end.outcome.dot;
+}
+
+/** The dot that a write was given, whether or not it was acknowledged; undefined when none is known. */
+export function mintedDot(operation: Operation): Dot | undefined {
+  if (!isWrite(operation)) return undefined;
+  const outcome = operation.end?.outcome;
+  return outcome?.kind === 'stored' || outcome?.kind === 'unknown' ? outcome.dot : undefined;
 }
 
 /** Whether a write may have taken effect somewhere. */

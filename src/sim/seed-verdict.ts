@@ -50,5 +50,6 @@ function logStoreOf(plan: SwarmPlan): OpenStore {
       durability: { mode: 'always' },
       valueBytesMax: config.valueBytesMax,
       segmentBytesMax: plan.segmentBytesMax,
+      checkpointAfterBytes: plan.checkpointAfterBytes,
     });
 }

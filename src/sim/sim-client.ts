@@ -34,13 +34,13 @@ export class SimClient {
 
   /** Writes a value that no other operation writes. */
   put(node: SimNode, key: string, valueBytes: number, options: RequestOptions = {}): Promise<WriteOperation> {
-    return this.#write(node, { kind: 'put', key, valueBytes }, (api, id) =>
+    return this.#write(node, { kind: 'put', key, valueBytes, context: options.context }, (api, id) =>
       api.put({ ...options, key: encoder.encode(key), value: uniqueValue(id, valueBytes) }),
     );
   }
 
   delete(node: SimNode, key: string, options: RequestOptions = {}): Promise<WriteOperation> {
-    return this.#write(node, { kind: 'delete', key, valueBytes: 0 }, (api) =>
+    return this.#write(node, { kind: 'delete', key, valueBytes: 0, context: options.context }, (api) =>
       api.delete({ ...options, key: encoder.encode(key) }),
     );
   }
@@ -62,7 +62,7 @@ export class SimClient {
 
   async #write(
     node: SimNode,
-    fields: { readonly kind: 'put' | 'delete'; readonly key: string; readonly valueBytes: number },
+    fields: Pick<WriteOperation, 'kind' | 'key' | 'valueBytes' | 'context'>,
     request: (api: NodeApi, id: number) => Promise<WriteOutcome>,
   ): Promise<WriteOperation> {
     const operation = this.#history.add<WriteOperation>({

@@ -41,6 +41,11 @@ export class SimClockHardware {
     this.#offsetMs += byMs;
   }
 
+  /** Sets the wall clock to so much ahead of what this machine has counted. */
+  setOffset(offsetMs: number): void {
+    this.#offsetMs = offsetMs;
+  }
+
   /** Microseconds that this machine has counted since the start of the run, drift included. */
   countedMicros(): number {
     const now = this.#scheduler.nowMicros;

@@ -19,6 +19,8 @@ export interface Workload {
   readonly deletePerMillion: number;
   readonly valueBytesMin: number;
   readonly valueBytesMax: number;
+  /** Writes that name the newest version their client has seen of the key. */
+  readonly contextPerMillion: number;
   /** Operations that follow each other at once, before a client pauses. */
   readonly burstMax: number;
   readonly pauseMicrosMax: number;
@@ -39,6 +41,8 @@ export interface FaultKinds {
   readonly pauses: boolean;
   readonly slowDisks: boolean;
   readonly gracefulRestarts: boolean;
+  /** Wall clocks are set forwards and backwards, within what nodes tolerate of each other. */
+  readonly clockJumps: boolean;
 }
 
 export interface SwarmPlan {
@@ -58,6 +62,7 @@ export interface SwarmPlan {
   readonly restartMicrosMax: number;
   /** Log segments are this small, so that rotation, compaction and checkpoints happen in every run. */
   readonly segmentBytesMax: number;
+  readonly checkpointAfterBytes: number;
 }
 
 /** Draws the plan of a run. */
@@ -81,7 +86,8 @@ export function drawPlan(random: SimRandom): SwarmPlan {
     faults: drawFaults(random),
     faultPauseMicros: random.pick([500_000, 1_000_000, 3_000_000, 10_000_000]),
     restartMicrosMax: random.pick([20_000, 500_000, 3_000_000]),
-    segmentBytesMax: random.pick([2_048, 8_192, 32_768]),
+    segmentBytesMax: random.pick([4_096, 16_384, 65_536]),
+    checkpointAfterBytes: random.pick([4_096, 32_768, 1_048_576]),
   };
 }
 
@@ -94,14 +100,16 @@ function drawQuorum(random: SimRandom, n: number): QuorumSettings {
 
 function drawWorkload(random: SimRandom): Workload {
   const isLarge = random.below(8) === 0;
+  const clients = random.pick([2, 4, 8, 16]);
   return {
-    clients: random.between(2, 8),
-    operationsPerClient: random.between(40, 90),
+    clients,
+    operationsPerClient: Math.ceil(random.between(300, 600) / clients),
     keys: random.pick([1, 3, 8, 30]),
     putPerMillion: random.pick([300_000, 500_000, 800_000]),
     deletePerMillion: random.pick([0, 50_000, 200_000]),
     valueBytesMin: uniqueValueBytesMin,
     valueBytesMax: isLarge ? 20_000 : 400,
+    contextPerMillion: random.pick([0, 500_000, 1_000_000]),
     burstMax: random.pick([1, 5, 20]),
     pauseMicrosMax: random.pick([50_000, 500_000, 1_500_000]),
   };
@@ -121,17 +129,31 @@ function drawConditions(random: SimRandom): LinkConditions {
 
 function drawFaults(random: SimRandom): FaultKinds {
   const on = (): boolean => random.below(2) === 0;
+  // One run in four has no crashes at all: there hints alone must bring all replicas together.
+  const crash = random.below(4) === 0 ? (): boolean => false : on;
   return {
-    kills: on(),
-    powerLosses: on(),
-    powerLossesOfAll: on(),
-    armedCrashes: on(),
+    kills: crash(),
+    powerLosses: crash(),
+    powerLossesOfAll: crash(),
+    armedCrashes: crash(),
+    gracefulRestarts: crash() && on(),
     tornWrites: on(),
     partitions: on(),
     oneWayPartitions: random.below(4) === 0,
     resets: on(),
     pauses: random.below(4) === 0,
     slowDisks: random.below(4) === 0,
-    gracefulRestarts: random.below(4) === 0,
+    clockJumps: on(),
   };
+}
+
+/** Whether any process ends before its time in such a run. */
+export function hasCrashes(faults: FaultKinds): boolean {
+  return (
+    faults.kills ||
+    faults.powerLosses ||
+    faults.powerLossesOfAll ||
+    faults.armedCrashes ||
+    faults.gracefulRestarts
+  );
 }

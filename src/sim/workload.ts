@@ -2,7 +2,8 @@
  * Clients at work: each a loop of puts, gets and deletes against any node, in bursts.
  */
 
-import type { History } from './history.ts';
+import type { Dot } from '../core/dot.ts';
+import { acknowledgedDot, dotRead, type History, type Operation } from './history.ts';
 import { SimClient } from './sim-client.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -39,6 +40,7 @@ async function runClient(
 ): Promise<void> {
   const { world, cluster, workload, history } = options;
   const client = new SimClient({ world, history, random: random.fork('travel') });
+  const seen = new Map<string, Dot>();
   let untilPause = 0;
   for (let done = 0; done < workload.operationsPerClient; done++) {
     if (untilPause === 0) {
@@ -49,10 +51,17 @@ async function runClient(
     const node = random.pick(cluster.nodes);
     // Low numbers are drawn more often: a few keys are hot.
     const key = keyName(random.skewed(0, workload.keys - 1));
+    const known = random.chance(workload.contextPerMillion) ? seen.get(key) : undefined;
+    const context = known === undefined ? {} : { context: known };
     const kind = random.below(1_000_000);
+    let operation: Operation;
     if (kind < workload.putPerMillion) {
-      await client.put(node, key, random.skewed(workload.valueBytesMin, workload.valueBytesMax));
-    } else if (kind < workload.putPerMillion + workload.deletePerMillion) await client.delete(node, key);
-    else await client.get(node, key);
+      const valueBytes = random.skewed(workload.valueBytesMin, workload.valueBytesMax);
+      operation = await client.put(node, key, valueBytes, context);
+    } else if (kind < workload.putPerMillion + workload.deletePerMillion) {
+      operation = await client.delete(node, key, context);
+    } else operation = await client.get(node, key);
+    const dot = dotRead(operation) ?? acknowledgedDot(operation);
+    if (dot !== undefined) seen.set(key, dot);
   }
 }

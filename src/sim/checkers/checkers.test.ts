@@ -8,6 +8,8 @@ import type { ReadOutcome, WriteOutcome } from '../../replica/node-api.ts';
 import type { NoAnswer, ReadOperation, WriteOperation } from '../history.ts';
 import { uniqueValue } from '../unique-value.ts';
 import { acknowledgedWritesSurvive } from './acknowledged-writes-survive.ts';
+import { causallyLaterWins } from './causally-later-wins.ts';
+import { clocksNeverRunBack } from './clocks-never-run-back.ts';
 import { everythingIsServed } from './everything-is-served.ts';
 import { hintsDrain } from './hints-drain.ts';
 import { noInventedValues } from './no-invented-values.ts';
@@ -38,7 +40,16 @@ function missing(wallMs?: number): ReadOutcome {
 
 function put(id: number, times: readonly [number, number], outcome: WriteOutcome | NoAnswer): WriteOperation {
   const [startMicros, micros] = times;
-  return { id, kind: 'put', key: 'k', node, startMicros, valueBytes: 30, end: { micros, outcome } };
+  return {
+    id,
+    kind: 'put',
+    key: 'k',
+    node,
+    startMicros,
+    valueBytes: 30,
+    context: undefined,
+    end: { micros, outcome },
+  };
 }
 
 function get(id: number, times: readonly [number, number], outcome: ReadOutcome | NoAnswer): ReadOperation {
@@ -125,6 +136,25 @@ describe('reads-never-go-back', () => {
 
   test('a read without an answer proves nothing', () => {
     assert.equal(brokenBy(get(3, [31, 40], { kind: 'lost' })), 0);
+  });
+});
+
+describe('stamps', () => {
+  test('a write that loses against the version its client named is found', () => {
+    const write = (context: Dot): WriteOperation => ({ ...put(1, [0, 10], stored(5)), context });
+    assert.equal(causallyLaterWins({ history: [write(dot(4))] }).length, 0);
+    assert.equal(causallyLaterWins({ history: [write(dot(5))] }).length, 1);
+  });
+
+  test('a node whose stamps go back or come twice is found', () => {
+    const later = (startMicros: number, outcome: WriteOutcome): number => {
+      const history = [put(1, [0, 10], stored(5)), put(2, [startMicros, 30], outcome)];
+      return clocksNeverRunBack({ history }).length;
+    };
+    assert.equal(later(20, stored(6)), 0);
+    assert.equal(later(20, stored(4)), 1);
+    assert.equal(later(9, stored(4)), 0, 'they overlap');
+    assert.equal(later(9, stored(5)), 1, 'one dot for two writes');
   });
 });
 

@@ -10,14 +10,9 @@
 import { compareDots, formatDot, type Dot } from '../../core/dot.ts';
 import { acknowledgedDot, dotRead, isWrite, type Operation } from '../history.ts';
 import { byKey, type BrokenPromise } from './broken-promise.ts';
+import { VersionFloor } from './version-floor.ts';
 
 const promise = 'reads-never-go-back';
-
-interface Known {
-  readonly micros: number;
-  readonly dot: Dot;
-  readonly operation: Operation;
-}
 
 export function readsNeverGoBack(evidence: {
   readonly history: readonly Operation[];
@@ -26,11 +21,13 @@ export function readsNeverGoBack(evidence: {
 }): BrokenPromise[] {
   const broken: BrokenPromise[] = [];
   for (const [key, operations] of byKey(evidence.history)) {
-    const known = newestOverTime(operations, evidence.readQuorumsMeet);
+    const shown = (operation: Operation): Dot | undefined =>
+      acknowledgedDot(operation) ?? (evidence.readQuorumsMeet ? dotRead(operation) : undefined);
+    const known = new VersionFloor(operations, shown);
     for (const read of operations) {
       const outcome = read.end?.outcome;
       if (isWrite(read) || (outcome?.kind !== 'found' && outcome?.kind !== 'missing')) continue;
-      const floor = lastBefore(known, read.startMicros);
+      const floor = known.before(read.startMicros);
       const seen = dotRead(read);
       if (floor === undefined || (seen !== undefined && compareDots(seen, floor.dot) >= 0)) continue;
       const message =
@@ -40,26 +37,4 @@ export function readsNeverGoBack(evidence: {
     }
   }
   return broken;
-}
-
-/** What was known by when: each entry is newer than all before it. */
-function newestOverTime(operations: readonly Operation[], readsCount: boolean): Known[] {
-  const ended: Known[] = [];
-  for (const operation of operations) {
-    const dot = acknowledgedDot(operation) ?? (readsCount ? dotRead(operation) : undefined);
-    if (dot !== undefined && operation.end !== undefined) {
-      ended.push({ micros: operation.end.micros, dot, operation });
-    }
-  }
-  ended.sort((left, right) => left.micros - right.micros);
-  const rising: Known[] = [];
-  for (const entry of ended) {
-    const last = rising.at(-1);
-    if (last === undefined || compareDots(entry.dot, last.dot) > 0) rising.push(entry);
-  }
-  return rising;
-}
-
-function lastBefore(known: readonly Known[], micros: number): Known | undefined {
-  return known.findLast((entry) => entry.micros < micros);
 }

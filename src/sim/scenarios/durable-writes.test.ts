@@ -9,7 +9,7 @@ import { Narrator } from '../narrator.ts';
 import { judgeSeed } from '../seed-verdict.ts';
 import { Sometimes } from '../sometimes.ts';
 
-const seeds = 250;
+const seeds = 100;
 const seedsPerTest = 25;
 
 /** Paths that the faults must have led through, or the mix is too tame. */

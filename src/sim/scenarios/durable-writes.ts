@@ -11,6 +11,8 @@ import { isNodeId } from '../../core/config.ts';
 import { StoreError } from '../../core/errors.ts';
 import { acknowledgedWritesSurvive } from '../checkers/acknowledged-writes-survive.ts';
 import type { BrokenPromise } from '../checkers/broken-promise.ts';
+import { causallyLaterWins } from '../checkers/causally-later-wins.ts';
+import { clocksNeverRunBack } from '../checkers/clocks-never-run-back.ts';
 import { everythingIsServed } from '../checkers/everything-is-served.ts';
 import { hintsDrain } from '../checkers/hints-drain.ts';
 import { noInventedValues } from '../checkers/no-invented-values.ts';
@@ -22,7 +24,7 @@ import { SimClient } from '../sim-client.ts';
 import { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
-import { drawPlan, type SwarmPlan } from '../swarm-plan.ts';
+import { drawPlan, hasCrashes, type SwarmPlan } from '../swarm-plan.ts';
 import { keyName, runWorkload } from '../workload.ts';
 
 /** What a run found and how much it did. */
@@ -75,12 +77,16 @@ class DurableWrites {
     await runWorkload({ world: this.#world, cluster: this.#cluster, workload, history });
     injector.stop();
     const faultyHistory = [...history.operations];
-    const firstReads = await this.#quietPhase();
+    await this.#comeToRest();
+    // A coordinator that crashes takes its plans for hints with it; otherwise hints alone leave no difference.
+    const copiesBeforeReads = hasCrashes(this.#plan.faults) ? [] : await this.#copies();
+    const firstReads = await this.#readAll({});
     const hints = this.#cluster.nodes.map((node) => ({ node: node.id, hints: node.store?.hints() ?? [] }));
     const copies = await this.#readEverywhere();
     this.#world.narrator?.tell('all nodes lose power once more');
     this.#cluster.powerLoss('lose');
-    const lastReads = await this.#quietPhase();
+    await this.#comeToRest();
+    const lastReads = await this.#readAll({});
     const finalReads = [...firstReads, ...lastReads];
     const { r, n } = this.#plan.quorum;
     const readQuorumsMeet = 2 * r > n;
@@ -92,7 +98,9 @@ class DurableWrites {
           ? readsNeverGoBack({ history: history.operations, readQuorumsMeet })
           : []),
         ...hintsDrain({ hints }),
-        ...replicasConverge({ copies }),
+        ...causallyLaterWins({ history: history.operations }),
+        ...clocksNeverRunBack({ history: history.operations }),
+        ...replicasConverge({ copies: [...copiesBeforeReads, ...copies] }),
         ...everythingIsServed({ troubles: this.#troubles, finalOperations: finalReads }),
       ],
       operations: history.operations.length,
@@ -101,30 +109,34 @@ class DurableWrites {
     };
   }
 
-  /** Waits until everything runs and all hints are gone, then reads every key at some node. */
-  async #quietPhase(): Promise<ReadOperation[]> {
+  /** Waits until everything runs and all hints are gone. */
+  async #comeToRest(): Promise<void> {
     const { nodes } = this.#cluster;
     if (!(await this.#cluster.startAll(startWithinMicros))) {
       const down = nodes.filter((node) => node.api === undefined).map((node) => node.id);
       this.#troubles.push(`not started in time: ${down.join(', ')}`, ...this.#cluster.failedStarts);
-      return [];
+      return;
     }
     const isReady = (): boolean => nodes.every((node) => node.api?.peers().every((peer) => peer.up) === true);
     if (!(await this.#cluster.waitUntil(isReady, readyWithinMicros))) {
       for (const { id, api } of nodes) this.#troubles.push(`${id} is not ready: ${api?.readiness().message}`);
     }
     // Writes that were still waiting for an owner when the last fault ended leave their hints by now.
-    await this.#world.sleep(2_000 * this.#plan.timing.requestTimeoutMs);
+    await this.#world.sleep(4_000 * this.#plan.timing.requestTimeoutMs);
     const isDrained = (): boolean => nodes.every((node) => node.store?.hints().length === 0);
     await this.#cluster.waitUntil(isDrained, drainWithinMicros);
     this.#troubles.push(...this.#cluster.failedStarts.splice(0));
-    return await this.#readAll({});
   }
 
   /** Reads every key at all its owners at once, which repairs them, and says what each then holds. */
   async #readEverywhere(): Promise<CopiesOfKey[]> {
     await this.#readAll({ r: this.#plan.quorum.n });
     await this.#world.sleep(repairMicros);
+    return await this.#copies();
+  }
+
+  /** What each owner of each key holds on its own disk. */
+  async #copies(): Promise<CopiesOfKey[]> {
     const encoder = new TextEncoder();
     return await Promise.all(
       this.#keys().map(async (key) => {
