@@ -111,10 +111,18 @@ test('pipelined requests that come with the first bytes are all answered, in ord
     );
   }));
 
-test('a client that says all it has to say and closes its side still gets its answer', () =>
-  withHttp(async (port) => {
+test('a client that says all it has to say and closes its side still gets its answer', async () => {
+  await withHttp(async (port) => {
     assert.match(await exchange(port, ['GET /half HTTP/1.1\r\nHost: x\r\n\r\n']), /GET \/half \n/);
-  }));
+  });
+  const late: PortProtocol = {
+    claims: () => true,
+    accept: (socket) => socket.resume().on('end', () => setImmediate(() => socket.end('an answer'))),
+  };
+  await withPort({ protocols: [late] }, async (port) => {
+    assert.equal(await exchange(port, ['a question']), 'an answer');
+  });
+});
 
 test('a slow HTTP request still runs into the time limits of its server', () =>
   withHttp(

@@ -192,16 +192,14 @@ test('a peer that never reads makes sending fail at the queue limit, and gets al
       let accepted = 0;
       let refused = 0;
       // The kernel takes some megabytes on top; after several turns at the limit nothing more may go in.
-      while (refused < 50) {
-        const frame = new Uint8Array(1_000).fill(accepted % 251);
-        if (node.transport.send(n1, frame)) accepted += 1;
-        else {
-          refused += 1;
-          await new Promise((resolve) => setImmediate(resolve));
-        }
+      for (let attempt = 1; refused < 50; attempt++) {
+        if (node.transport.send(n1, new Uint8Array(1_000).fill(accepted % 251))) accepted += 1;
+        else refused += 1;
+        // Small turns, so that some frames are queued while the socket has more than enough to do.
+        if (attempt % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
         assert.ok(accepted < 20_000, 'the queue is bounded');
       }
-      assert.ok(node.observer.counters.get('frames.dropped') === 50);
+      assert.equal(node.observer.counters.get('frames.dropped'), 50);
       let received = 0;
       let position = 0;
       peer.socket.on('data', (chunk: Buffer) => {
@@ -247,5 +245,32 @@ test('a frame whose handling throws ends the connection, not the process', async
       /n1: handling its frame failed: a bug/,
     );
     assert.equal(handler.frames(n1).length, 1, 'the frame behind it was not delivered');
+  });
+});
+
+test('nothing is delivered from a connection that the handler has given up, not even the rest of the chunk', async () => {
+  await withNode(async (node, handler) => {
+    handler.onEvent = (event) => {
+      if (event.kind === 'frame' && event.peer.id === n1) node.transport.disconnect(n1, 'enough');
+    };
+    const peer = await RawPeer.join(node.port, helloOf(n1));
+    await peer.write(Buffer.concat([lengthPrefix(1), Uint8Array.of(1), lengthPrefix(1), Uint8Array.of(2)]));
+    await peer.closed;
+    assert.deepEqual(
+      handler.events.filter((event) => event.peer.id === n1).map((event) => event.kind),
+      ['connected', 'frame', 'disconnected'],
+    );
+  });
+});
+
+test('a refusal arrives although the refused one had much more to say', async () => {
+  await withNode(async (node) => {
+    const peer = await RawPeer.connect(node.port);
+    const hello = Buffer.concat([encodePreface(), encodeHello(helloOf(n1, { clusterName: 'other' }))]);
+    peer.socket.write(Buffer.concat([hello, randomBytes(400_000)]));
+    await node.observer.untilCounted('peers.refused', 1);
+    assert.equal((await peer.nextMessage()).kind, 'preface');
+    assert.equal((await peer.nextMessage()).kind, 'refusal');
+    await peer.closed;
   });
 });

@@ -7,6 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
+import { limits } from '../core/limits.ts';
+import type { CancelTimer } from '../ports/clock.ts';
 import { silentObserver } from '../ports/observer.ts';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { SharedPort } from './port-sharing.ts';
@@ -54,12 +56,14 @@ function withConnectedPair(
   });
 }
 
-test('what is queued when a node stops still arrives, long frames too', () =>
+test('what is queued when a node stops still arrives, also behind more than the kernel takes at once', () =>
   withConnectedPair(async (left, _right, _atLeft, atRight) => {
-    const frames = Array.from({ length: 30 }, (_, index) =>
-      new Uint8Array(index % 3 === 0 ? 200_000 : 50).fill(index),
-    );
-    for (const frame of frames) assert.equal(left.transport.send(n2, frame), true);
+    const lengths = [...Array<number>(80).fill(200_000), 1, 50, 20_000, 3];
+    const frames = lengths.map((length, index) => new Uint8Array(length).fill(index));
+    for (const [index, frame] of frames.entries()) {
+      if (index === 80) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(left.transport.send(n2, frame), true);
+    }
     await left.transport.stop();
     await atRight.untilCount('disconnected', 1);
     assert.deepEqual(
@@ -94,31 +98,64 @@ test('a connection that is given up is made again by whoever dials', () =>
     assert.equal(reasons[0], 'no heartbeat');
   }));
 
-test('an address where nobody listens is tried again and logged once', async () => {
+/** A clock whose short timers fire soon, which remembers what they were asked for, and can be set forward. */
+class ImpatientClock extends SystemClock {
+  readonly delaysMs: number[] = [];
+  aheadMs = 0;
+
+  override monotonicNow(): number {
+    return super.monotonicNow() + this.aheadMs;
+  }
+
+  override startTimer(delayMs: number, callback: () => void): CancelTimer {
+    if (delayMs > limits.reconnectDelayMsMax) return super.startTimer(delayMs, callback);
+    this.delaysMs.push(delayMs);
+    return super.startTimer(2, callback);
+  }
+}
+
+test('an address where nobody listens is tried again ever more rarely, and logged once', async () => {
   const observer = new RecordingObserver();
-  let delays = 0;
-  const clock = new SystemClock();
-  const impatient = {
-    wallNow: () => clock.wallNow(),
-    monotonicNow: () => clock.monotonicNow(),
-    nextTurn: (callback: () => void) => clock.nextTurn(callback),
-    startTimer: (delayMs: number, callback: () => void) => {
-      if (delayMs < 3_000) delays += 1;
-      return clock.startTimer(Math.min(delayMs, 5), callback);
-    },
-  };
+  const clock = new ImpatientClock();
   const transport = transportOf({
     self: { id: n1, incarnation: 1 },
     peers: [{ id: n2, host: '127.0.0.1', port: await unusedPort() }],
     observer,
-    clock: impatient,
+    clock,
   });
   await transport.start(new RecordingHandler());
   await observer.untilLogged('peer.unreachable', /ECONNREFUSED 127\.0\.0\.1/);
-  while (delays < 6) await new Promise((resolve) => setImmediate(resolve));
+  while (clock.delaysMs.length < 8) await new Promise((resolve) => setImmediate(resolve));
   await transport.stop();
   assert.equal(observer.messages('peer.unreachable').length, 1);
+  for (const [failures, ceilingMs] of [50, 100, 200, 400, 800, 1_600, 2_000, 2_000].entries()) {
+    const delayMs = clock.delaysMs[failures] ?? 0;
+    assert.ok(delayMs >= ceilingMs / 2 && delayMs <= ceilingMs, `pause ${failures} was ${delayMs} ms`);
+  }
 });
+
+test('after a connection that held for a while the pauses start from the shortest again', () =>
+  withTcpMembers([n1, n2], async ([left, right]) => {
+    assert.ok(left !== undefined && right !== undefined);
+    const clock = new ImpatientClock();
+    left.options = { clock };
+    const handler = new RecordingHandler();
+    await left.transport.start(handler);
+    // Nobody answers yet, so that some attempts fail.
+    while (clock.delaysMs.length < 4) await new Promise((resolve) => setImmediate(resolve));
+    await right.transport.start(new RecordingHandler());
+    await handler.untilCount('connected', 1);
+    const pauseAfterLoss = async (): Promise<number> => {
+      const known = clock.delaysMs.length;
+      const connections = handler.events.filter((event) => event.kind === 'connected').length;
+      left.transport.disconnect(n2, 'test');
+      await handler.untilCount('connected', connections + 1);
+      return clock.delaysMs[known] ?? 0;
+    };
+    assert.ok((await pauseAfterLoss()) >= 200, 'a connection that broke at once is another failure');
+    clock.aheadMs += limits.connectionStableAfterMs;
+    assert.ok((await pauseAfterLoss()) <= 50);
+  }));
 
 test('a peer that accepts connections and stays silent costs one socket at a time', async () => {
   let open = 0;
@@ -180,7 +217,9 @@ test(
   },
 );
 
-test('after stopping nothing keeps the process alive, connected or not', async () => {
+test('after stopping nothing keeps the process alive, whatever its connections were at', async () => {
+  const silent = createServer((socket) => socket.on('error', () => {}).resume());
+  await once(silent.listen(0, '127.0.0.1'), 'listening');
   const child = spawnNode(
     `
     const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: [transport.protocol], clock, observer });
@@ -194,15 +233,16 @@ test('after stopping nothing keeps the process alive, connected or not', async (
     process.disconnect();`,
     {
       id: 'n1',
-      // One that refuses, and one that never answers.
       peers: [
         { id: 'n0', host: '127.0.0.1', port: 1 },
         { id: 'n8', host: '127.0.0.1', port: await unusedPort() },
-        { id: 'n9', host: '192.0.2.1', port: 9 },
+        { id: 'n9', host: '127.0.0.1', port: portOf(silent.address()) },
       ],
     },
   );
+  await once(silent, 'connection');
   const [code] = await once(child, 'exit');
+  silent.close();
   assert.equal(code, 0);
 });
 
@@ -244,7 +284,7 @@ function spawnNode(
     import { SystemRandom } from ${url('./system-random.ts')};
     const clock = new SystemClock();
     const observer = { log() {}, count() {} };
-    const options = { clusterName: 'test', epoch: 1, fingerprint: 1, frameBytesMax: 2_000_000,
+    const options = { clusterName: 'test', epoch: 1, fingerprint: 1, frameBytesMax: 2_000_000, handshakeTimeoutMs: 3_600_000,
       clock, random: new SystemRandom(), observer, self: { id: ${JSON.stringify(options.id)}, incarnation: 1 },
       peers: ${JSON.stringify(options.peers)} };
     const transport = new TcpTransport(options);

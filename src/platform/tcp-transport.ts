@@ -197,7 +197,7 @@ export class TcpTransport implements Transport {
 
   #onLost(connection: PeerConnection, reason: string): void {
     const { peer } = connection;
-    if (this.#connections.get(peer.id) === connection) this.#connections.delete(peer.id);
+    this.#connections.delete(peer.id);
     this.#options.observer.count('peers.disconnected');
     if (!this.#isStopping) {
       this.#options.observer.log(
