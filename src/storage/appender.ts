@@ -29,12 +29,6 @@ export interface AppenderOptions {
   readonly hintBytesMax: number;
 }
 
-/** What a change is decided against. */
-type Held =
-  | { readonly kind: 'nothing'; readonly replaces: StagedEntry | undefined }
-  | { readonly kind: 'staged'; readonly entry: StagedEntry }
-  | { readonly kind: 'indexed'; readonly slot: number };
-
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #staging = new StagingMap();
@@ -49,8 +43,8 @@ export class Appender {
     return this.#operations;
   }
 
-  /** Merges a record into a space; see `Store.merge`. */
-  async merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
+  /** Merges a record into a space; see `Store.merge`. Throws what is refused at once. */
+  merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
     const { index, recordBytesMax } = this.#options;
     const { key, token, version } = record;
     if (record.bytes.length > recordBytesMax) {
@@ -59,52 +53,58 @@ export class Appender {
         `a record of ${record.bytes.length} bytes; this store takes at most ${recordBytesMax}`,
       );
     }
-    const held = this.#held(space, key, token);
     let replaces: EntryPlace | StagedEntry | undefined;
-    if (held.kind === 'staged') {
-      if (!supersedes(version, held.entry.parts.version)) return await this.#unchanged(held.entry);
-      replaces = held.entry;
-    } else if (held.kind === 'indexed') {
-      const table = space.table(token);
-      const order = index.compare(version, table, held.slot);
-      // A damaged copy is healed by the very version it was.
-      if (order < 0 || (order === 0 && !table.isDamagedAt(held.slot))) {
-        const digest: VersionDigest = order === 0 ? version : index.digestOf(space, table, held.slot);
-        this.#operations++;
-        return { changed: false, held: digest };
-      }
-      replaces = index.placeOf(table, held.slot);
+    const staged = this.#staging.find(space, key, token);
+    if (staged !== undefined) {
+      if (staged.kind === 'record' && !supersedes(version, staged.version)) return this.#unchanged(staged);
+      replaces = staged;
     } else {
-      replaces = held.replaces;
+      const slot = index.find(space, key, token);
+      if (slot >= 0) {
+        const table = space.table(token);
+        const order = index.compare(version, table, slot);
+        // A damaged copy is healed by the very version it was.
+        if (order < 0 || (order === 0 && !table.isDamagedAt(slot))) {
+          const held: VersionDigest = order === 0 ? version : index.digestOf(space, table, slot);
+          this.#operations++;
+          return Promise.resolve({ changed: false, held });
+        }
+        replaces = index.placeOf(table, slot);
+      }
     }
-    if (!space.isOwn) this.#checkHintRoom(space, record, held);
+    if (!space.isOwn) this.#checkHintRoom(space, record, replaces);
     index.actors.intern(version.dot.actor);
-    return await this.#append('record', space, record, record.bytes, replaces);
+    return this.#append('record', space, record, record.bytes, replaces);
   }
 
-  /** Drops what a space holds under a key up to the record's version; true when something was dropped. */
-  async drop(space: KeySpace, record: StoredRecord): Promise<boolean> {
+  /** Drops what a space holds under a key up to the record's version, unless that is a later one. */
+  async drop(space: KeySpace, record: StoredRecord): Promise<void> {
     const { index } = this.#options;
     const { key, token, version } = record;
-    const held = this.#held(space, key, token);
-    this.#operations++;
+    const staged = this.#staging.find(space, key, token);
+    if (staged?.kind === 'drop') {
+      // It is being dropped already: this caller may go on once that is durable.
+      this.#operations++;
+      return await staged.batch.whenSettled();
+    }
     let dot: Dot | undefined;
     let replaces: EntryPlace | StagedEntry | undefined;
-    if (held.kind === 'staged') {
-      dot = held.entry.parts.version.dot;
-      replaces = held.entry;
-    } else if (held.kind === 'indexed') {
-      const table = space.table(token);
-      dot = index.dotOf(table, held.slot);
-      replaces = index.placeOf(table, held.slot);
-    } else if (held.replaces !== undefined) {
-      // It is being dropped already: this caller may go on once that is durable.
-      await held.replaces.parts.batch.whenSettled();
+    if (staged !== undefined) {
+      dot = staged.dot;
+      replaces = staged;
+    } else {
+      const slot = index.find(space, key, token);
+      if (slot >= 0) {
+        const table = space.table(token);
+        dot = index.dotOf(table, slot);
+        replaces = index.placeOf(table, slot);
+      }
     }
-    if (dot === undefined || compareDots(dot, version.dot) > 0) return false;
-    this.#operations--;
+    if (dot === undefined || compareDots(dot, version.dot) > 0) {
+      this.#operations++;
+      return;
+    }
     await this.#append('drop', space, record, encodeDrop({ key, dot: version.dot }), replaces);
-    return true;
   }
 
   /** Makes the entries of a durable batch visible, in log order, and answers those who wait. */
@@ -112,47 +112,35 @@ export class Appender {
     const { index } = this.#options;
     const { segment } = batchPlace;
     for (const entry of batch.entries) {
-      const { parts } = entry;
-      const { space, length } = parts;
-      const place = { segment, offset: batchPlace.offset + parts.batchOffset, length };
+      const { space, length } = entry;
+      const place = { segment, offset: batchPlace.offset + entry.batchOffset, length };
       entry.place = place;
-      segment.note(parts.kind === 'drop' ? dropKind : recordKind, space, length);
-      if (parts.kind === 'record') {
+      if (entry.kind === 'record') {
+        segment.note(recordKind, space, length);
         space.stagedBytes -= length;
-        index.applyRecord(parts, place, entry.replacedPlace);
+        index.applyRecord(entry, place, entry.replacedPlace);
       } else {
-        index.applyDrop({ ...parts, dot: parts.version.dot }, place, entry.replacedPlace);
+        segment.note(dropKind, space, length);
+        index.applyDrop(entry, place, entry.replacedPlace);
       }
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.parts.resolve({ changed: true, held: entry.parts.version });
+    for (const entry of batch.entries) entry.resolve({ changed: true, held: entry.version });
   }
 
   /** Forgets the entries of a batch that did not become durable. */
   refuse(batch: Batch, error: StoreError): void {
     for (const entry of batch.entries) {
-      const { parts } = entry;
-      if (entry.place === undefined && parts.kind === 'record') parts.space.stagedBytes -= parts.length;
+      if (entry.place === undefined && entry.kind === 'record') entry.space.stagedBytes -= entry.length;
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.parts.reject(error);
-  }
-
-  #held(space: KeySpace, key: Uint8Array, token: StoredRecord['token']): Held {
-    const staged = this.#staging.find(space, key, token);
-    if (staged !== undefined) {
-      return staged.parts.kind === 'drop'
-        ? { kind: 'nothing', replaces: staged }
-        : { kind: 'staged', entry: staged };
-    }
-    const slot = this.#options.index.find(space, key, token);
-    return slot < 0 ? { kind: 'nothing', replaces: undefined } : { kind: 'indexed', slot };
+    for (const entry of batch.entries) entry.reject(error);
   }
 
   async #unchanged(entry: StagedEntry): Promise<MergeResult> {
     this.#operations++;
-    await entry.parts.batch.whenSettled();
-    return { changed: false, held: entry.parts.version };
+    await entry.batch.whenSettled();
+    return { changed: false, held: entry.version };
   }
 
   #append(
@@ -187,11 +175,14 @@ export class Appender {
   }
 
   /** Counts what is stored and what is on its way, less what the new hint takes the place of. */
-  #checkHintRoom(space: KeySpace, record: StoredRecord, held: Held): void {
+  #checkHintRoom(
+    space: KeySpace,
+    record: StoredRecord,
+    replaces: EntryPlace | StagedEntry | undefined,
+  ): void {
     const { index, hintBytesPerTargetMax, hintBytesMax } = this.#options;
-    let freed = 0;
-    if (held.kind === 'indexed') freed = space.table(record.token).lengthAt(held.slot);
-    else if (held.kind === 'staged') freed = held.entry.parts.length;
+    const isDrop = replaces instanceof StagedEntry && replaces.kind === 'drop';
+    const freed = replaces === undefined || isDrop ? 0 : replaces.length;
     const added = entryHeaderBytes + space.nameBytes.length + record.bytes.length - freed;
     const ofTarget = space.bytes + space.stagedBytes + added;
     let ofAll = added;

@@ -6,6 +6,7 @@
  */
 
 import { equalBytes } from '../core/bytes.ts';
+import type { Dot } from '../core/dot.ts';
 import type { StoreError } from '../core/errors.ts';
 import type { VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
@@ -31,21 +32,46 @@ export interface StagedEntryParts {
   readonly reject: (error: StoreError) => void;
 }
 
-export class StagedEntry {
-  readonly parts: StagedEntryParts;
+/** Its fields are its own, not those of `parts`: one object less per write. */
+export class StagedEntry implements StagedEntryParts {
+  readonly kind: 'record' | 'drop';
+  readonly space: KeySpace;
+  readonly key: Uint8Array;
+  readonly token: Token;
+  readonly version: VersionDigest;
+  readonly batch: Batch;
+  readonly batchOffset: number;
+  readonly length: number;
+  readonly replaces: EntryPlace | StagedEntry | undefined;
+  readonly resolve: (result: MergeResult) => void;
+  readonly reject: (error: StoreError) => void;
   /** Where it lies, once it is in the log. */
-  place: EntryPlace | undefined;
+  place: EntryPlace | undefined = undefined;
   /** The next entry in the same bucket of the staging map. */
-  next: StagedEntry | undefined;
+  next: StagedEntry | undefined = undefined;
 
   constructor(parts: StagedEntryParts) {
-    this.parts = parts;
+    this.kind = parts.kind;
+    this.space = parts.space;
+    this.key = parts.key;
+    this.token = parts.token;
+    this.version = parts.version;
+    this.batch = parts.batch;
+    this.batchOffset = parts.batchOffset;
+    this.length = parts.length;
+    this.replaces = parts.replaces;
+    this.resolve = parts.resolve;
+    this.reject = parts.reject;
+  }
+
+  get dot(): Dot {
+    return this.version.dot;
   }
 
   /** Where what it replaces lies: batches settle in order, so an earlier staged entry has its place or failed. */
   get replacedPlace(): EntryPlace | undefined {
-    let replaced = this.parts.replaces;
-    while (replaced instanceof StagedEntry) replaced = replaced.place ?? replaced.parts.replaces;
+    let replaced = this.replaces;
+    while (replaced instanceof StagedEntry) replaced = replaced.place ?? replaced.replaces;
     return replaced;
   }
 }
@@ -62,7 +88,7 @@ export class StagingMap {
 
   /** Adds an entry in place of an earlier one of the same key. */
   put(entry: StagedEntry): void {
-    const { space, key, token } = entry.parts;
+    const { space, key, token } = entry;
     const first = this.#buckets.get(token.low);
     if (first !== undefined) entry.next = withoutKey(first, space, key);
     this.#buckets.set(token.low, entry);
@@ -70,7 +96,7 @@ export class StagingMap {
 
   /** Removes an entry that has settled, unless a later one of its key has taken its place. */
   settle(entry: StagedEntry): void {
-    const bucket = entry.parts.token.low;
+    const bucket = entry.token.low;
     const first = this.#buckets.get(bucket);
     if (first === entry && entry.next === undefined) {
       this.#buckets.delete(bucket);
@@ -83,7 +109,7 @@ export class StagingMap {
 }
 
 function isOf(entry: StagedEntry, space: KeySpace, key: Uint8Array): boolean {
-  return entry.parts.space === space && equalBytes(entry.parts.key, key);
+  return entry.space === space && equalBytes(entry.key, key);
 }
 
 function withoutKey(first: StagedEntry, space: KeySpace, key: Uint8Array): StagedEntry | undefined {
