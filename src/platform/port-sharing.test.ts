@@ -7,7 +7,7 @@ import { StoreError } from '../core/errors.ts';
 import { encodePreface } from './handshake-codec.ts';
 import { httpProtocol, SharedPort, type PortProtocol, type SharedPortOptions } from './port-sharing.ts';
 import { SystemClock } from './system-clock.ts';
-import { RecordingObserver } from './tcp-transport-harness.ts';
+import { RecordingObserver } from './transport-contract-members.ts';
 
 const observer = new RecordingObserver();
 

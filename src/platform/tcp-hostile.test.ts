@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { encodeHello, encodePreface, encodeWelcome } from './handshake-codec.ts';
-import { helloOf, lengthPrefix, nodeId, RawPeer } from './raw-peer-harness.ts';
-import { withTcpMembers, type MemberOptions, type TcpMember } from './tcp-transport-harness.ts';
+import { helloOf, lengthPrefix, nodeId, RawPeer } from './transport-contract-raw-peer.ts';
+import { withTcpMembers, type MemberOptions, type TcpMember } from './transport-contract-members.ts';
 
 const n1 = nodeId('n1');
 const n2 = nodeId('n2');

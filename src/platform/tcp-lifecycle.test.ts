@@ -12,10 +12,10 @@ import type { CancelTimer } from '../ports/clock.ts';
 import { silentObserver } from '../ports/observer.ts';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { SharedPort } from './port-sharing.ts';
-import { nodeId } from './raw-peer-harness.ts';
+import { nodeId } from './transport-contract-raw-peer.ts';
 import { SystemClock } from './system-clock.ts';
 import { SystemRandom } from './system-random.ts';
-import { RecordingObserver, withTcpMembers, type TcpMember } from './tcp-transport-harness.ts';
+import { RecordingObserver, withTcpMembers, type TcpMember } from './transport-contract-members.ts';
 import { TcpTransport, type TcpTransportOptions } from './tcp-transport.ts';
 
 const n1 = nodeId('n1');

@@ -1,4 +1,4 @@
 import { testTransportContract } from '../ports/transport-contract.ts';
-import { withTcpMembers } from './tcp-transport-harness.ts';
+import { withTcpMembers } from './transport-contract-members.ts';
 
 testTransportContract('TcpTransport', withTcpMembers);

@@ -26,7 +26,7 @@ export function lengthPrefix(length: number): Uint8Array {
   return bytes;
 }
 
-/** What the members of `tcp-transport-harness.ts` say of themselves. */
+/** What the members of `transport-contract-members.ts` say of themselves. */
 export function helloOf(id: NodeId, changes: Partial<Hello> = {}): Hello {
   return { id, clusterName: 'test', incarnation: 1, epoch: 1, fingerprint: 0xfeedface, ...changes };
 }
