@@ -7,7 +7,8 @@
  *
  * Paths are relative to the data directory, with `/`. Every failure is a `StoreError`:
  * `DISK_FULL` (no space, quota, file size limit), `DISK_READ_FAILED`, `DISK_WRITE_FAILED`,
- * `DISK_SYNC_FAILED`, `DISK_NOT_FOUND`, `DIRECTORY_LOCKED`; its message names file and offset.
+ * `DISK_SYNC_FAILED`, `DISK_NOT_FOUND`, `DIRECTORY_LOCKED`, `BAD_REQUEST` (a path out of the data
+ * directory, see `disk-path.ts`); its message names file and offset.
  */
 
 export interface DiskEntry {
