@@ -152,7 +152,7 @@ test('a value counts until its write has come to an end', async (t) => {
 });
 
 test('a client that aborts in the middle of a body leaves nothing behind', async (t) => {
-  const harness = await startHarness(t);
+  const harness = await startHarness(t, { limits: { lingerMs: 60_000 } });
   for (const head of [
     chunked('/kv/a') + '5\r\nhello\r\n',
     'PUT /kv/a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhello',
@@ -161,6 +161,11 @@ test('a client that aborts in the middle of a body leaves nothing behind', async
     client.send(head);
     await until(() => harness.frontend.load.bodyBytes === 5);
     client.close();
+    await nothingLeft(harness);
+    const resetting = await harness.connect();
+    resetting.send(head);
+    await until(() => harness.frontend.load.bodyBytes === 5);
+    resetting.socket.resetAndDestroy();
     await nothingLeft(harness);
   }
   assert.equal(harness.node.puts.length, 0);

@@ -129,6 +129,26 @@ test('thousands of pipelined requests in one packet are all served, while readin
   await nothingLeft(harness);
 });
 
+test('nothing more is read from a connection while its requests wait', async (t) => {
+  const harness = await startHarness(t, { limits: { pipelineMax: 1 } });
+  const reads = holdReads(harness.node);
+  const client = await harness.connect();
+  client.send(gets(10));
+  await until(() => harness.frontend.load.requests === 10);
+  client.send(gets(10));
+  // Had the server read on, it would have done so before it served as many rounds of another client.
+  for (let round = 0; round < 5; round++) {
+    assert.equal((await harness.request('PUT', '/kv/a', { body: 'x' })).status, 204);
+  }
+  assert.equal(harness.frontend.load.requests, 10);
+  for (let answered = 0; answered < 20; answered++) {
+    await until(() => reads.length > answered);
+    reads[answered]?.finish();
+    assert.equal((await client.reply()).status, 200);
+  }
+  await nothingLeft(harness);
+});
+
 test('a connection that pipelines more than may wait is closed', async (t) => {
   const harness = await startHarness(t, { limits: { heldMax: 10 } });
   const reads = holdReads(harness.node);
@@ -156,6 +176,16 @@ test('past the limit of requests under way the answer is OVERLOADED, and the fir
   for (const read of reads) read.finish();
   assert.equal((await first.reply()).status, 200);
   assert.equal((await second.reply()).status, 200);
+  await nothingLeft(harness);
+});
+
+test('past that limit a connection that pipelines is closed', async (t) => {
+  const harness = await startHarness(t, { limits: { requestsMax: 2 } });
+  const reads = holdReads(harness.node);
+  const client = await harness.connect();
+  client.send(Buffer.concat([gets(1), requestText('DELETE', '/kv/a'), requestText('DELETE', '/kv/b')]));
+  await client.closed();
+  assert.equal(reads.length, 1);
   await nothingLeft(harness);
 });
 
@@ -213,7 +243,7 @@ test('values that nobody takes fill a common budget, past which a read is refuse
   const valueBytes = 8 << 20;
   const harness = await startHarness(t, {
     valueBytesMax: valueBytes,
-    limits: { outputBytesTotalMax: 2 * valueBytes + 10_000, stallMs: 60_000 },
+    limits: { outputBytesTotalMax: 2 * valueBytes + 1_500, stallMs: 60_000 },
   });
   const value = new Uint8Array(valueBytes);
   harness.node.read = async () => found(value);
@@ -227,7 +257,23 @@ test('values that nobody takes fill a common budget, past which a read is refuse
   const refused = await harness.request('GET', '/kv/a');
   assert.equal(refused.status, 503);
   assert.match(refused.body.toString(), /OVERLOADED/);
+  assert.equal(harness.node.gets.length, 2, 'nothing is fetched for a client that cannot get it');
   assert.equal((await harness.request('PUT', '/kv/a', { body: 'x' })).status, 204);
+});
+
+test('a value that no longer fits the common budget is not queued', async (t) => {
+  const valueBytes = 8 << 20;
+  const harness = await startHarness(t, {
+    valueBytesMax: valueBytes,
+    limits: { outputBytesTotalMax: 1.5 * valueBytes },
+  });
+  harness.node.read = async () => found(new Uint8Array(valueBytes));
+  const client = await harness.connect();
+  client.socket.pause();
+  client.send(gets(1));
+  await until(() => harness.frontend.load.outputBytes > valueBytes);
+  assert.equal((await harness.request('GET', '/kv/a')).status, 503);
+  assert.equal(harness.node.gets.length, 2);
 });
 
 test('a client that takes nothing of a reply is disconnected after a while', async (t) => {
@@ -237,6 +283,16 @@ test('a client that takes nothing of a reply is disconnected after a while', asy
   const client = await harness.connect();
   client.socket.pause();
   client.send(gets(1));
+  await until(() => harness.counts.get('http.disconnected.not_reading') === 1);
+  await nothingLeft(harness);
+});
+
+test('the same goes for a page of the operator', async (t) => {
+  const harness = await startHarness(t, { valueBytesMax: 16 << 20, limits: { stallMs: 200 } });
+  await harness.request('PUT', '/kv/a', { body: Buffer.alloc(16 << 20) });
+  const client = await harness.connect();
+  client.socket.pause();
+  client.send(requestText('POST', '/internal/get', { body: '{"key":"a"}' }));
   await until(() => harness.counts.get('http.disconnected.not_reading') === 1);
   await nothingLeft(harness);
 });
@@ -253,15 +309,23 @@ test('a slow coordinator is not the fault of its client', async (t) => {
 test('a client that disconnects leaves nothing behind, whatever was waiting or running', async (t) => {
   const harness = await startHarness(t);
   const reads = holdReads(harness.node);
+  let finishInspection: () => void = () => assert.fail('the test has not begun');
+  harness.node.inspection = new Promise((resolve) => (finishInspection = resolve));
   const [waiting, running] = [await harness.connect(), await harness.connect()];
+  const inspecting = await harness.connect();
+  inspecting.send(requestText('POST', '/internal/get', { body: '{"key":"a"}' }));
   waiting.send(Buffer.concat([gets(2), requestText('PUT', '/kv/a', { body: 'x' }), gets(5)]));
   running.send(gets(1));
-  await until(() => reads.length === 3 && harness.frontend.load.requests === 9);
+  await until(() => reads.length === 3 && harness.frontend.load.requests === 10);
   running.close();
+  inspecting.close();
   await until(() => harness.frontend.load.requests === 8);
   // Nothing is read from a connection whose requests wait: its end is seen when they move on.
   waiting.close();
   harness.node.read = undefined;
   for (const read of reads) read.finish();
+  finishInspection();
+  await nothingLeft(harness);
+  assert.equal((await harness.request('GET', '/health')).status, 200);
   await nothingLeft(harness);
 });

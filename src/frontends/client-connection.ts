@@ -106,8 +106,8 @@ export class ClientConnection {
 
   /** Takes a request as the parser delivers it, in order. */
   accept(reply: ClientReply): void {
-    // The parser goes on to the end of a read even when the connection was closed in the middle of it.
-    if (this.#abandoned || this.#socket.destroyed) return;
+    // The parser goes on after a refusal that closes the connection; nothing it finds may run.
+    if (this.#abandoned || this.#failure !== undefined || this.#socket.destroyed) return;
     const { limits, load } = this.#context;
     reply.clientConnection = this;
     reply.on('close', replyClosed);

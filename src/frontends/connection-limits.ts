@@ -98,7 +98,6 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
   async function close(graceMs: number): Promise<void> {
     for (const connection of connections) connection.stop();
     const bound = setTimeout(() => {
-      closed = true;
       for (const connection of connections) connection.destroy();
     }, graceMs);
     if (connections.size > 0) await new Promise<void>((resolve) => (onEmpty = resolve));

@@ -28,6 +28,15 @@ async function nothingLeft({ frontend }: Harness): Promise<void> {
   }
 }
 
+/** Sends the same bytes again and again until the connection is closed. */
+function sendEndlessly({ socket }: RawClient, bytes: Uint8Array): void {
+  const sendOn = (): void => {
+    while (!socket.destroyed && socket.write(bytes));
+  };
+  socket.on('drain', sendOn);
+  sendOn();
+}
+
 /** Sends bytes on a connection of their own and expects one refusal, then the end. */
 async function isRefused(harness: Harness, bytes: string | Uint8Array, status: number): Promise<void> {
   const client = await harness.connect();
@@ -51,12 +60,38 @@ test('a very long URL is refused', async (t) => {
   await isRefused(harness, `GET /kv/${'a'.repeat(100_000)} HTTP/1.1\r\nHost: h\r\n\r\n`, 431);
 });
 
-test('a refusal reaches a client that is still sending', async (t) => {
+test('a refusal reaches a client that is still sending, which is cut off after a while', async (t) => {
   const harness = await startHarness(t);
-  const client = await harness.connect();
+  const client = await harness.connect({ halfOpen: true });
   client.send(`GET /kv/a HTTP/1.1\r\nHost: h\r\nX: `);
-  for (let sent = 0; sent < 30; sent++) client.send('x'.repeat(65_536));
+  sendEndlessly(client, Buffer.alloc(65_536, 'x'));
+  await othersAreServed(harness);
   assert.equal((await client.reply()).status, 431);
+  assert.equal(await client.closed(), '');
+});
+
+test('a refused upload is taken and thrown away, so that the refusal arrives', async (t) => {
+  const harness = await startHarness(t, { limits: { lingerMs: 60_000 } });
+  const client = await harness.connect();
+  client.send(requestText('GET', '/health'));
+  assert.equal((await client.reply()).status, 200);
+  client.send('garbage\r\n\r\n');
+  const upload = Buffer.alloc(1 << 24);
+  await new Promise((resolve) => client.socket.write(upload, resolve));
+  assert.equal((await client.reply()).status, 400);
+  client.socket.end();
+  assert.equal(await client.closed(), '');
+});
+
+test('a request that comes whole after its time is not served any more', async (t) => {
+  const harness = await startHarness(t, { ...shortTimeouts, limits: { lingerMs: 60_000 } });
+  const client = await harness.connect();
+  client.send('PUT /kv/a HTTP/1.1\r\nHost: h\r\n');
+  assert.equal((await client.reply()).status, 408);
+  client.send('Content-Length: 1\r\n\r\nx');
+  client.socket.end(requestText('DELETE', '/kv/a'));
+  assert.equal(await client.closed(), '');
+  assert.equal(harness.node.records.size, 0);
 });
 
 test('a body of 2 GiB is refused at its announcement', async (t) => {
@@ -94,17 +129,13 @@ test('a length that is no number or does not fit is refused', async (t) => {
 });
 
 test('an endless chunked body is cut off at the limit', async (t) => {
-  const harness = await startHarness(t, { valueBytesMax: 100_000 });
+  const harness = await startHarness(t, { valueBytesMax: 100_000, limits: { lingerMs: 60_000 } });
   const client = await harness.connect();
   client.send('PUT /kv/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n');
   const endless = Buffer.from(`10000\r\n${'x'.repeat(65_536)}\r\n`);
   let worst = 0;
-  client.socket.on('drain', sendOn);
-  function sendOn(): void {
-    while (!client.socket.destroyed && client.socket.write(endless));
-    worst = Math.max(worst, harness.frontend.load.bodyBytes);
-  }
-  sendOn();
+  client.socket.on('drain', () => (worst = Math.max(worst, harness.frontend.load.bodyBytes)));
+  sendEndlessly(client, endless);
   await othersAreServed(harness);
   assert.equal((await client.reply()).status, 413);
   await client.closed();
@@ -229,7 +260,8 @@ test('nothing runs after a request that made the connection unusable', async (t)
   assert.equal(await client.closed(), '');
   assert.equal(harness.node.puts.length, 1);
   assert.equal((await harness.request('GET', '/kv/good')).status, 200);
-  await nothingLeft(harness);
+  await isRefused(harness, Buffer.concat([Buffer.from(twoHosts), requestText('DELETE', '/kv/good')]), 400);
+  assert.equal((await harness.request('GET', '/kv/good')).status, 200);
 });
 
 test('a broken chunk ends the request that it belongs to', async (t) => {

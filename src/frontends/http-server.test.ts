@@ -71,6 +71,15 @@ test('stopping does not wait for ever', async (t) => {
   assert.equal(harness.frontend.load.requests, 0);
 });
 
+test('a socket handed over after the stop is closed', async (t) => {
+  const harness = await startHarness(t);
+  const late = await harness.connect();
+  await harness.stop();
+  // The listener's owner had accepted it, and its first bytes come now.
+  late.send(requestText('GET', '/health'));
+  assert.equal(await late.closed(), '');
+});
+
 test('a socket whose first bytes were already read is served from its start', async (t) => {
   // The harness hands every socket over in this way; here the first bytes end within a request.
   const { connect } = await startHarness(t);

@@ -3,26 +3,21 @@
  *
  * Closing a socket with unread input makes the kernel send a reset, which can overtake the reply.
  * So the sending side is closed first, and what the client still sends is thrown away until it
- * closes too, or a limit of bytes or time is reached.
+ * closes too, or its time is up.
  */
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { limits } from '../core/limits.ts';
 import { renderError, type ErrorReply } from './error-reply.ts';
 
-/** Sends the error as a whole reply of its own and closes. Later calls for the socket do nothing. */
+/**
+ * Sends the error as a whole reply of its own and closes. The parser still gets what comes; it is up
+ * to the caller to take no request from it. Later calls for the socket do nothing.
+ */
 export function lingeringClose(socket: Socket, error: ErrorReply, lingerMs: number): void {
   if (socket.writableEnded || socket.destroyed) return;
-  let discardedBytes = 0;
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.once('close', () => clearTimeout(timer));
-  // The parser is done with this connection: what comes now is nobody's.
-  socket.removeAllListeners('data');
-  socket.on('data', (chunk: Uint8Array) => {
-    discardedBytes += chunk.length;
-    if (discardedBytes > limits.httpLingerBytesMax) socket.destroy();
-  });
   socket.resume();
   socket.end(wholeReply(error));
 }

@@ -39,6 +39,8 @@ export class MemoryNode implements NodeApi {
   /** Replaces what a write or read comes to. */
   write: ((request: { readonly key: Uint8Array }) => Promise<WriteOutcome>) | undefined;
   read: ((request: { readonly key: Uint8Array }) => Promise<ReadOutcome>) | undefined;
+  /** What an inspection waits for. */
+  inspection: Promise<void> | undefined;
   healthNow: Health = { ok: true };
   readyNow: Readiness = { ready: true, read: true, write: true, message: 'ready' };
   wallMs = 1_700_000_000_000;
@@ -73,7 +75,10 @@ export class MemoryNode implements NodeApi {
   }
 
   readonly local: LocalInspection = {
-    get: async (key) => this.records.get(textOf(key)),
+    get: async (key) => {
+      await this.inspection;
+      return this.records.get(textOf(key));
+    },
     put: async (record, hintFor) => this.#putLocally(record, hintFor),
     keys: async ({ after, limit }) => this.#keys(after, limit),
   };

@@ -26,7 +26,8 @@ export interface Harness {
   readonly counts: ReadonlyMap<string, number>;
   /** What was logged, a line each. */
   readonly logged: readonly string[];
-  connect(): Promise<RawClient>;
+  /** `halfOpen`: the client's side stays open when the server has closed its own. */
+  connect(options?: { readonly halfOpen: boolean }): Promise<RawClient>;
   /** One request on a connection of its own. */
   request(method: string, target: string, options?: RequestParts): Promise<Reply>;
   stop(): Promise<void>;
@@ -71,8 +72,8 @@ export async function startHarness(
     });
     socket.resume();
   }
-  async function connectClient(): Promise<RawClient> {
-    const client = new RawClient(port);
+  async function connectClient(options = { halfOpen: false }): Promise<RawClient> {
+    const client = new RawClient(port, options.halfOpen);
     clients.add(client);
     await client.connected;
     return client;
@@ -113,8 +114,8 @@ export class RawClient {
   #closed = false;
   #wake: () => void = () => {};
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1' });
+  constructor(port: number, halfOpen: boolean) {
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: halfOpen });
     this.connected = once(this.socket, 'connect');
     this.socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
