@@ -15,8 +15,9 @@ import type { World } from './simulation.ts';
 import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
 
 /** An armed crash strikes within so many disk operations and sends. */
-const armedOperationsMax = 60;
+const armedOperationsMax = 40;
 const partitionMicrosMax = 6_000_000;
+const slowLinkMicrosMax = 800_000;
 const pauseMicrosMax = 3_000_000;
 const slowDisk = { operationMicrosMax: 20_000, syncMicrosMin: 5_000, syncMicrosMax: 800_000 };
 
@@ -49,6 +50,7 @@ export class FaultInjector {
       tornWrites: () => undefined,
       partitions: () => void this.#partition(),
       oneWayPartitions: () => void this.#blockOneWay(),
+      slowLinks: () => void this.#slowLink(),
       resets: () => this.#reset(),
       pauses: () => void this.#pause(),
       slowDisks: () => void this.#slowDown(),
@@ -163,6 +165,20 @@ export class FaultInjector {
     await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
     this.#world.narrator?.tell(`messages pass from ${from} to ${to} again`);
     this.#cluster.network.unblock(from, to);
+  }
+
+  async #slowLink(): Promise<void> {
+    const [from, to] = [this.#someNode().id, this.#someNode().id];
+    const { network } = this.#cluster;
+    const delayMicrosMax = this.#random.between(1_000, slowLinkMicrosMax);
+    this.#world.narrator?.tell(`messages from ${from} to ${to} take up to ${delayMicrosMax / 1000} ms`);
+    network.setLink(from, to, {
+      ...network.conditions,
+      delayMicrosMin: delayMicrosMax >>> 1,
+      delayMicrosMax,
+    });
+    await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
+    network.setLink(from, to, undefined);
   }
 
   #reset(): void {

@@ -37,6 +37,8 @@ export interface FaultKinds {
   readonly tornWrites: boolean;
   readonly partitions: boolean;
   readonly oneWayPartitions: boolean;
+  /** Single links are much slower than the others for a while: writes reach some owners late. */
+  readonly slowLinks: boolean;
   readonly resets: boolean;
   readonly pauses: boolean;
   readonly slowDisks: boolean;
@@ -105,8 +107,8 @@ function drawWorkload(random: SimRandom): Workload {
     clients,
     operationsPerClient: Math.ceil(random.between(300, 600) / clients),
     keys: random.pick([1, 3, 8, 30]),
-    putPerMillion: random.pick([300_000, 500_000, 800_000]),
-    deletePerMillion: random.pick([0, 50_000, 200_000]),
+    putPerMillion: random.pick([150_000, 300_000, 500_000, 800_000]),
+    deletePerMillion: random.pick([0, 50_000, 150_000]),
     valueBytesMin: uniqueValueBytesMin,
     valueBytesMax: isLarge ? 20_000 : 400,
     contextPerMillion: random.pick([0, 500_000, 1_000_000]),
@@ -140,6 +142,7 @@ function drawFaults(random: SimRandom): FaultKinds {
     tornWrites: on(),
     partitions: on(),
     oneWayPartitions: random.below(4) === 0,
+    slowLinks: on(),
     resets: on(),
     pauses: random.below(4) === 0,
     slowDisks: random.below(4) === 0,
