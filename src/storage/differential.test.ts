@@ -209,25 +209,28 @@ class Engine {
 
 test('both engines answer alike, whatever is asked of them and whenever they crash', async () => {
   const seen = { segments: 0 };
-  const property = fc.asyncProperty(fc.array(steps, { minLength: 1, maxLength: 60, size: 'max' }), async (all) => {
-    const log = new LogStoreHarness({ segmentBytesMax: 4_096 });
-    const classicLevel = await ClassicLevelHarness.create({ writeBufferBytes: 64 * 1024 });
-    try {
-      const left = new Engine(log, await log.open());
-      const right = new Engine(classicLevel, await classicLevel.open());
-      const last: Step = { kind: 'crash', underWay: [] };
-      for (const step of [...all, last]) {
-        assert.deepEqual(await left.take(step), await right.take(step));
+  const property = fc.asyncProperty(
+    fc.array(steps, { minLength: 1, maxLength: 60, size: 'max' }),
+    async (all) => {
+      const log = new LogStoreHarness({ segmentBytesMax: 4_096 });
+      const classicLevel = await ClassicLevelHarness.create({ writeBufferBytes: 64 * 1024 });
+      try {
+        const left = new Engine(log, await log.open());
+        const right = new Engine(classicLevel, await classicLevel.open());
+        const last: Step = { kind: 'crash', underWay: [] };
+        for (const step of [...all, last]) {
+          assert.deepEqual(await left.take(step), await right.take(step));
+        }
+        const status = left.store.status();
+        seen.segments = Math.max(seen.segments, status.segments);
+        assert.deepEqual(status.quarantined, []);
+        assert.deepEqual(right.store.status().quarantined, []);
+      } finally {
+        await log.dispose();
+        await classicLevel.dispose();
       }
-      const status = left.store.status();
-      seen.segments = Math.max(seen.segments, status.segments);
-      assert.deepEqual(status.quarantined, []);
-      assert.deepEqual(right.store.status().quarantined, []);
-    } finally {
-      await log.dispose();
-      await classicLevel.dispose();
-    }
-  });
+    },
+  );
   // Shrinking replays a run many times over; the seed is enough to go on after a minute of it.
   await fc.assert(property, {
     numRuns: runs,
