@@ -7,7 +7,7 @@ NPM_RUN := npm run --silent
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install test fmt fmtcheck lint typecheck up down ps logs smoke demo sim bench build \
+.PHONY: help install test fmt fmtcheck lint typecheck up down ps logs smoke demo sim bench compare build \
 	docker-up docker-down clean
 
 help: ## this list
@@ -64,6 +64,9 @@ sim: install ## two thousand seeds of simulated faults
 
 bench: install ## measure the running nodes
 	@$(NPM_RUN) bench
+
+compare: install ## measure the store beside a bare node:http server
+	@$(NPM_RUN) compare
 
 build: install ## compile the package to dist/
 	@$(NPM_RUN) build
