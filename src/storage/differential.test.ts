@@ -27,6 +27,9 @@ import type { Store } from './store.ts';
 
 const runs = Number(process.env['DIFFERENTIAL_RUNS'] ?? 12);
 
+/** So small that a run of some dozen steps fills segments, writes checkpoints and compacts. */
+const small = { segmentBytesMax: 4_096, checkpointAfterBytes: 6_000, compactionBytesPerSecond: 1e9 };
+
 const keys: readonly (string | Uint8Array)[] = [
   ...Array.from({ length: 14 }, (_, index) => `key ${index}`),
   ...collidingKeys(3),
@@ -208,22 +211,24 @@ class Engine {
 }
 
 test('both engines answer alike, whatever is asked of them and whenever they crash', async () => {
-  const seen = { segments: 0 };
+  const seen = { segments: 0, compactions: 0, checkpoints: 0 };
   const property = fc.asyncProperty(
     fc.array(steps, { minLength: 1, maxLength: 60, size: 'max' }),
     async (all) => {
-      const log = new LogStoreHarness({ segmentBytesMax: 4_096 });
+      const log = new LogStoreHarness(small);
       const classicLevel = await ClassicLevelHarness.create({ writeBufferBytes: 64 * 1024 });
       try {
         const left = new Engine(log, await log.open());
         const right = new Engine(classicLevel, await classicLevel.open());
         const last: Step = { kind: 'crash', underWay: [] };
         for (const step of [...all, last]) {
+          const { segments, compactions, lastSnapshotWallMs } = left.store.status();
+          seen.segments = Math.max(seen.segments, segments);
+          seen.compactions = Math.max(seen.compactions, compactions);
+          seen.checkpoints += Number(lastSnapshotWallMs !== undefined);
           assert.deepEqual(await left.take(step), await right.take(step));
         }
-        const status = left.store.status();
-        seen.segments = Math.max(seen.segments, status.segments);
-        assert.deepEqual(status.quarantined, []);
+        assert.deepEqual(left.store.status().quarantined, []);
         assert.deepEqual(right.store.status().quarantined, []);
       } finally {
         await log.dispose();
@@ -237,5 +242,7 @@ test('both engines answer alike, whatever is asked of them and whenever they cra
     interruptAfterTimeLimit: 60_000 + runs * 2_000,
     markInterruptAsFailure: true,
   });
-  assert.ok(seen.segments > 1, 'a run went through several segments');
+  assert.ok(seen.segments > 1, 'some run goes through several segments');
+  assert.ok(seen.compactions > 0, 'some run compacts');
+  assert.ok(seen.checkpoints > 0, 'some run writes a checkpoint');
 });
