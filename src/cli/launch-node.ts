@@ -12,6 +12,7 @@ import { extname, join } from 'node:path';
 
 import { formatAddress, type Address } from './address.ts';
 import { nameOf, type ClusterNode } from './cluster-settings.ts';
+import { childEnvironment } from './compile-cache.ts';
 import { dataDirectoryOf, healthOf, processOf, type LocalCluster } from './local-cluster.ts';
 import { lastLines, logPathOf, prepareLog, sizeOf } from './node-log.ts';
 import { waitUntil } from './wait-until.ts';
@@ -96,7 +97,7 @@ function spawnNode(cluster: LocalCluster, node: ClusterNode, dataDirectory: stri
     const child = spawn(
       process.execPath,
       [mainPath(), 'serve', '--id', node.id, '--config', cluster.configPath, '--data-dir', dataDirectory],
-      { detached: true, windowsHide: true, stdio: ['ignore', log, log] },
+      { detached: true, windowsHide: true, stdio: ['ignore', log, log], env: childEnvironment() },
     );
     child.on('error', () => undefined);
     child.unref();

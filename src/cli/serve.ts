@@ -15,6 +15,7 @@ import { formatAddress, localAddressOf, parseListenAddress, type Address } from 
 import { durabilityForm, engines, formatDurability, parseDurability } from './cluster-settings.ts';
 import { CommandFailure, exitCodes } from './command-failure.ts';
 import { urlOf, withExamples } from './command-options.ts';
+import { saveCompileCache } from './compile-cache.ts';
 import type { RunningNode } from './compose-node.ts';
 import { firstFreePort } from './free-ports.ts';
 import { createLogObserver, logFormats, logLevels } from './log-observer.ts';
@@ -96,6 +97,7 @@ async function untilStopped(settings: ServeSettings, observer: Observer): Promis
   });
   life.running = running;
   announce(settings, running, observer);
+  saveCompileCache();
   const signal = await asked.promise;
   observer.log('info', 'node.stopping', `${signal}: answering what is under way and closing the store`);
   const bound = setTimeout(() => {
