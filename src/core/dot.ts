@@ -9,7 +9,7 @@
 import { compareTimes, type HlcTime } from './hybrid-logical-clock.ts';
 
 export interface Dot extends HlcTime {
-  /** 1 to 255 bytes of ASCII. */
+  /** 1 to 255 characters of printable ASCII without spaces and quotes: it is part of the ETag. */
   readonly actor: string;
 }
 
@@ -33,7 +33,7 @@ export function formatDot(dot: Dot): string {
 
 /** Reads the form of `formatDot`; undefined when it is not one. */
 export function parseDot(text: string): Dot | undefined {
-  const match = /^(\d{1,15})-(\d{1,5})-([\x21-\x7e]{1,255})$/.exec(text);
+  const match = /^(\d{1,15})-(\d{1,5})-([\x21\x23-\x7e]{1,255})$/.exec(text);
   if (match === null) return undefined;
   const wallMs = Number(match[1]);
   const counter = Number(match[2]);

@@ -31,6 +31,7 @@ import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint
 import type { Checksum } from './crc32.ts';
 import type { Dot } from './dot.ts';
 import { StoreError } from './errors.ts';
+import { wallMsMax } from './hybrid-logical-clock.ts';
 import { tokenOf, type Token } from './token.ts';
 
 /** What decides a merge, small enough for an index slot or a version-only reply. */
@@ -99,6 +100,17 @@ export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredR
   if (actor.length === 0 || actor.length > shortTextMax || contentType.length > shortTextMax) {
     throw new StoreError('RECORD_INVALID', 'actor (1 to 255 bytes) or content type (0 to 255) is too long');
   }
+  const expiresAtMs = fields.expiresAtMs ?? 0;
+  if (
+    !isWithin(dot.wallMs, wallMsMax) ||
+    !isWithin(expiresAtMs, wallMsMax) ||
+    !isWithin(dot.counter, 0xffff)
+  ) {
+    throw new StoreError(
+      'RECORD_INVALID',
+      `dot ${dot.wallMs}-${dot.counter} or expiry ${expiresAtMs} does not fit 48 bits of milliseconds and 16 of counter`,
+    );
+  }
   const versionOffset = headerBytes + key.length;
   const textOffset = versionOffset + versionHeaderBytes;
   const length = textOffset + actor.length + contentType.length + value.length;
@@ -112,12 +124,12 @@ export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredR
   writeUint32(bytes, versionOffset + 4, value.length);
   writeUint48(bytes, versionOffset + 8, dot.wallMs);
   writeUint16(bytes, versionOffset + 14, dot.counter);
-  writeUint48(bytes, versionOffset + 16, fields.expiresAtMs ?? 0);
+  writeUint48(bytes, versionOffset + 16, expiresAtMs);
   bytes[versionOffset + 22] = fields.tombstone === true ? tombstoneFlag : 0;
   bytes[versionOffset + 23] = actor.length;
   bytes[versionOffset + 24] = contentType.length;
-  writeText(bytes, textOffset, actor);
-  writeText(bytes, textOffset + actor.length, contentType);
+  writeText(bytes, textOffset, actor, isActorCharacter);
+  writeText(bytes, textOffset + actor.length, contentType, isPrintable);
   bytes.set(value, textOffset + actor.length + contentType.length);
   writeUint32(bytes, versionOffset, versionChecksum(bytes, versionOffset, checksum));
   return decodeRecord(bytes);
@@ -144,9 +156,14 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
     keyLength === 0 ||
     bytes[8] !== 1 ||
     bytes[9] !== 0 ||
+    readUint16(bytes, 10) !== 0 ||
     versionOffset + versionHeaderBytes > bytes.length
   ) {
     throw new StoreError('RECORD_INVALID', 'record header does not fit its length');
+  }
+  const flags = bytes[versionOffset + 22] ?? 0;
+  if ((flags & ~tombstoneFlag) !== 0 || readUint32(bytes, versionOffset + 24) << 8 !== 0) {
+    throw new StoreError('FORMAT_UNSUPPORTED', `version flags ${flags}; this version knows tombstones only`);
   }
   const actorLength = bytes[versionOffset + 23] ?? 0;
   const contentTypeLength = bytes[versionOffset + 24] ?? 0;
@@ -164,12 +181,12 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
       dot: {
         wallMs: readUint48(bytes, versionOffset + 8),
         counter: readUint16(bytes, versionOffset + 14),
-        actor: readText(bytes, textOffset, actorLength),
+        actor: readText(bytes, textOffset, actorLength, isActorCharacter),
       },
-      tombstone: ((bytes[versionOffset + 22] ?? 0) & tombstoneFlag) !== 0,
+      tombstone: flags === tombstoneFlag,
       expiresAtMs: readUint48(bytes, versionOffset + 16),
       checksum: readUint32(bytes, versionOffset),
-      contentType: readText(bytes, textOffset + actorLength, contentTypeLength),
+      contentType: readText(bytes, textOffset + actorLength, contentTypeLength, isPrintable),
       value: bytes.subarray(valueOffset),
     },
     bytes,
@@ -200,27 +217,38 @@ function isPrintable(code: number): boolean {
   return code >= 0x20 && code <= 0x7e;
 }
 
-function writeText(bytes: Uint8Array, offset: number, text: string): void {
+/** An actor is part of the quoted ETag too, so it has neither quotes nor spaces. */
+function isActorCharacter(code: number): boolean {
+  return isPrintable(code) && code !== 0x20 && code !== 0x22;
+}
+
+function isWithin(value: number, max: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+type IsAllowed = (code: number) => boolean;
+
+function writeText(bytes: Uint8Array, offset: number, text: string, isAllowed: IsAllowed): void {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (!isPrintable(code)) {
-      throw new StoreError('RECORD_INVALID', 'actor and content type must be printable ASCII');
-    }
+    if (!isAllowed(code)) throw unprintable();
     bytes[offset + index] = code;
   }
 }
 
-function readText(bytes: Uint8Array, offset: number, length: number): string {
+function readText(bytes: Uint8Array, offset: number, length: number, isAllowed: IsAllowed): string {
   let text = '';
   for (let index = offset; index < offset + length; index++) {
     const code = bytes[index] ?? 0;
-    if (!isPrintable(code)) {
-      throw new StoreError(
-        'RECORD_INVALID',
-        'actor or content type holds bytes that are not printable ASCII',
-      );
-    }
+    if (!isAllowed(code)) throw unprintable();
     text += String.fromCharCode(code);
   }
   return text;
+}
+
+function unprintable(): StoreError {
+  return new StoreError(
+    'RECORD_INVALID',
+    'actor and content type must be printable ASCII, the actor without spaces and quotes',
+  );
 }
