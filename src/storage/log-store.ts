@@ -238,6 +238,8 @@ export class LogStore implements Store {
   async restoreEvidence(): Promise<void> {
     this.#checkOpen();
     await this.#quarantine.restoreEvidence();
+    // The last checkpoint says that evidence is lost.
+    await this.#maintenance.checkpoint();
   }
 
   close(): Promise<void> {
