@@ -19,6 +19,7 @@ import { LogIndex } from './log-index.ts';
 import { isBefore, replayLog, startOfLog, type AppliedPosition } from './log-replay.ts';
 import type { Quarantine } from './quarantine.ts';
 import { planWithCheckpoint, planWithoutCheckpoint, type RecoveryPlan } from './recovery-plan.ts';
+import { rewriteTail } from './rewrite-tail.ts';
 import { firstGeneration, segmentHeaderBytes } from './segment-format.ts';
 import { hintPathOf, logDirectory, parseSegmentName, segmentPath, type SegmentName } from './segment-name.ts';
 import { openSegment, type OpenedSegment } from './segment-open.ts';
@@ -80,7 +81,7 @@ class Recovery {
       const recovered = await this.#fromCheckpoint(number, found);
       if (typeof recovered !== 'string') return recovered;
       const path = checkpointPath(number);
-      const message = `the index is rebuilt without ${path}: ${recovered}`;
+      const message = `checkpoint ${number} is set aside and the index rebuilt: ${recovered}`;
       observer.log('warn', 'checkpoint.rejected', message, { file: path, reason: recovered });
       await disk.remove(path);
     }
@@ -185,7 +186,10 @@ class Recovery {
     const { disk, quarantine } = this.#options;
     const { index, reader, plan, opened, checkpoint } = attempt;
     const last = opened.at(-1);
-    const active = last === undefined ? undefined : await this.#finishLast(last, index.segments);
+    const active =
+      last === undefined
+        ? undefined
+        : await this.#finishLast(last, index.segments, checkpoint?.position ?? startOfLog);
     for (const name of plan.remove) {
       await disk.remove(segmentPath(name));
       await disk.remove(hintPathOf(segmentPath(name)));
@@ -208,7 +212,11 @@ class Recovery {
   }
 
   /** Cuts the last segment back to its last good batch and makes it durable. Returns it if it may be written on. */
-  async #finishLast(last: OpenedSegment, segments: SegmentTable): Promise<Segment | undefined> {
+  async #finishLast(
+    last: OpenedSegment,
+    segments: SegmentTable,
+    position: AppliedPosition,
+  ): Promise<Segment | undefined> {
     const { disk, observer } = this.#options;
     const { segment, size } = last;
     if (segment.end <= segmentHeaderBytes && segment.liveBytes === 0) {
@@ -232,6 +240,8 @@ class Recovery {
         );
       }
     }
+    const durableEnd = position.segmentId === segment.firstId ? position.offset : 0;
+    await rewriteTail(segment, durableEnd);
     await segment.file.sync();
     segment.syncedEnd = segment.end;
     segment.sealed = !isFit;
