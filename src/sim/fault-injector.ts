@@ -6,6 +6,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import { errorMessageOf } from '../core/errors.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { healthyLink } from './sim-network.ts';
 import type { CrashManner, SimNode } from './sim-node.ts';
@@ -54,6 +55,8 @@ export class FaultInjector {
       resets: () => this.#reset(),
       pauses: () => void this.#pause(),
       slowDisks: () => void this.#slowDown(),
+      diskErrors: () => this.#failDisk(),
+      fullDisks: () => void this.#fillDisk(),
       gracefulRestarts: () => this.#stopOne(),
       clockJumps: () => this.#setClock(),
     };
@@ -73,6 +76,8 @@ export class FaultInjector {
     for (const node of nodes) {
       node.disarmCrash();
       node.latency = ordinaryDisk;
+      node.disk.clearFaults();
+      node.disk.capacityBytes = Number.POSITIVE_INFINITY;
       if (node.scope?.isPaused === true) node.scope.resume();
       this.#cluster.start(node);
     }
@@ -128,8 +133,10 @@ export class FaultInjector {
 
   #stopOne(): void {
     const node = this.#someNode();
-    // A crash on the way is as good as any other; whoever waits for the stop waits for ever, as at a real kill.
-    if (node.api !== undefined && !node.isStopping) void node.stop();
+    if (!node.isServing) return;
+    node.stop().catch((error: unknown) => {
+      this.#world.narrator?.tell(`${node.id} did not stop well: ${errorMessageOf(error)}`);
+    });
   }
 
   #setClock(): void {
@@ -193,6 +200,31 @@ export class FaultInjector {
     await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
     this.#world.narrator?.tell(`${id} goes on`);
     scope.resume();
+  }
+
+  /** The next writes fail, in part or whole, or the next sync does. */
+  #failDisk(): void {
+    const { disk } = this.#someNode();
+    const kind = this.#random.below(3);
+    if (kind === 0) disk.failNext({ operation: 'sync', pathIncludes: 'log/' });
+    else {
+      disk.failNext({
+        operation: 'write',
+        pathIncludes: 'log/',
+        times: this.#random.between(1, 3),
+        code: kind === 1 ? 'DISK_FULL' : 'DISK_WRITE_FAILED',
+        bytesWritten: this.#random.skewed(0, 500),
+      });
+    }
+  }
+
+  async #fillDisk(): Promise<void> {
+    const node = this.#someNode();
+    this.#world.narrator?.tell(`the disk of ${node.id} is full`);
+    node.disk.capacityBytes = node.disk.usedBytes + this.#random.skewed(0, 4_000);
+    await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
+    this.#world.narrator?.tell(`the disk of ${node.id} has room again`);
+    node.disk.capacityBytes = Number.POSITIVE_INFINITY;
   }
 
   async #slowDown(): Promise<void> {

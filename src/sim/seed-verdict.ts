@@ -39,8 +39,9 @@ export function judgeSeed(seed: number, narrator?: Narrator): SeedVerdict {
 }
 
 function logStoreOf(plan: SwarmPlan): OpenStore {
-  return ({ config, disk, clock, random, observer }) =>
+  return ({ config, disk, clock, random, observer, onFailed }) =>
     openLogStore({
+      onFailed,
       disk,
       clock,
       random,

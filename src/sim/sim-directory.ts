@@ -60,11 +60,6 @@ export class SimDirectory {
     for (const change of this.#take(mark)) applyTo(this.#durable, change);
   }
 
-  /** A sync failed: the changes up to the mark stay visible and will never be durable. */
-  forsakeTo(mark: number): void {
-    this.#take(mark);
-  }
-
   /** What is left of this folder and all below it; `visited` keeps files with two names from crashing twice. */
   crash(fate: UnsyncedFate, random: Random, visited: Set<SimEntry>): void {
     if (fate !== 'keep') {

@@ -136,9 +136,6 @@ export class DiskSession implements Disk {
         if (folder?.kind !== 'directory') throw new StoreError('DISK_NOT_FOUND', `${path}: no such folder`);
         folder.syncTo(mark);
       },
-      failed: () => {
-        if (folder?.kind === 'directory') folder.forsakeTo(mark);
-      },
     });
   }
 

@@ -32,6 +32,8 @@ export interface StoreParts {
   readonly clock: Clock;
   readonly random: SimRandom;
   readonly observer: Observer;
+  /** A sync has failed: the process ends, since only a restart, which reads the disk, helps. */
+  readonly onFailed: () => void;
 }
 
 export type OpenStore = (parts: StoreParts) => Promise<Store>;
@@ -179,6 +181,7 @@ export class SimNode {
         clock,
         random: lifeRandom.fork('store'),
         observer,
+        onFailed: () => this.#exit(life),
       });
       const { narrator } = world;
       const store = narrator === undefined ? opened : new NarratedStore(this.id, opened, narrator);
@@ -202,24 +205,33 @@ export class SimNode {
     } catch (error) {
       // What the code of a dead process still throws reaches nobody.
       if (this.#life !== life) return await new Promise(() => undefined);
-      this.#endLife('killed');
+      this.#exitNow();
       throw new StoreError('INTERNAL', `${this.id} does not start: ${errorMessageOf(error)}`, {
         cause: error,
       });
     }
   }
 
-  /** Stops in good order. */
+  /** Stops in good order; rejects when that fails, and the process is over all the same. */
   async stop(): Promise<void> {
     const life = this.#life;
     if (life?.node === undefined) throw new StoreError('INTERNAL', `${this.id} does not serve`);
     this.#world.narrator?.tell(`${this.id} stops`);
     const { node, store } = life;
     life.isStopping = true;
-    await node.stop();
-    await store?.close();
-    await life.releaseLock?.();
-    if (this.#life === life) this.#endLife('killed');
+    try {
+      await node.stop();
+      await store?.close();
+      await life.releaseLock?.();
+    } finally {
+      if (this.#life === life) this.#exitNow();
+    }
+  }
+
+  /** The process is over; the operating system closes what it held. */
+  #exitNow(): void {
+    this.disk.crash({ unsynced: 'keep' });
+    this.#endLife('killed');
   }
 
   /** Ends the process now. */
@@ -247,6 +259,14 @@ export class SimNode {
 
   disarmCrash(): void {
     this.#crashCountdown = undefined;
+  }
+
+  /** The process ends itself, as `serve` does when a sync has failed. */
+  #exit(life: Life): void {
+    this.#world.sometimes.count('exit.sync-failed');
+    this.#world.scheduler.after(1, () => {
+      if (this.#life === life) this.crash({ kind: 'killed', unsynced: 'lose' });
+    });
   }
 
   /** Told of every disk operation and send of this node: where an armed crash strikes. */

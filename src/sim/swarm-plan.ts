@@ -42,6 +42,10 @@ export interface FaultKinds {
   readonly resets: boolean;
   readonly pauses: boolean;
   readonly slowDisks: boolean;
+  /** Writes and syncs fail now and then; a store whose sync failed ends its process. */
+  readonly diskErrors: boolean;
+  /** Disks are full for a while. */
+  readonly fullDisks: boolean;
   readonly gracefulRestarts: boolean;
   /** Wall clocks are set forwards and backwards, within what nodes tolerate of each other. */
   readonly clockJumps: boolean;
@@ -146,17 +150,21 @@ function drawFaults(random: SimRandom): FaultKinds {
     resets: on(),
     pauses: random.below(4) === 0,
     slowDisks: random.below(4) === 0,
+    diskErrors: crash() && on(),
+    fullDisks: crash() && on(),
     clockJumps: on(),
   };
 }
 
-/** Whether any process ends before its time in such a run. */
+/** Whether any process ends before its time, or can't keep what it is to keep, in such a run. */
 export function hasCrashes(faults: FaultKinds): boolean {
   return (
     faults.kills ||
     faults.powerLosses ||
     faults.powerLossesOfAll ||
     faults.armedCrashes ||
+    faults.diskErrors ||
+    faults.fullDisks ||
     faults.gracefulRestarts
   );
 }

@@ -41,6 +41,8 @@ const startWithinMicros = 30_000_000;
 const readyWithinMicros = 30_000_000;
 /** Hints go out with pauses of up to ten seconds between attempts. */
 const drainWithinMicros = 60_000_000;
+/** Starts that met a failing disk have given up by then. */
+const mendMicros = 2_000_000;
 /** Repairs behind the last reads are done within this time. */
 const repairMicros = 5_000_000;
 
@@ -76,6 +78,7 @@ class DurableWrites {
     const { workload } = this.#plan;
     await runWorkload({ world: this.#world, cluster: this.#cluster, workload, history });
     injector.stop();
+    await this.#forgiveFailedDisks();
     const faultyHistory = [...history.operations];
     await this.#comeToRest();
     // A coordinator that crashes takes its plans for hints with it; otherwise hints alone leave no difference.
@@ -107,6 +110,14 @@ class DurableWrites {
       acknowledged: faultyHistory.filter((operation) => operation.end?.outcome.kind === 'stored').length,
       faults: injector.injected,
     };
+  }
+
+  /** A node need not start on a disk that fails; what failed before the disks were mended counts for nothing. */
+  async #forgiveFailedDisks(): Promise<void> {
+    const { diskErrors, fullDisks } = this.#plan.faults;
+    if (!diskErrors && !fullDisks) return;
+    await this.#world.sleep(mendMicros);
+    this.#cluster.failedStarts.length = 0;
   }
 
   /** Waits until everything runs and all hints are gone. */
