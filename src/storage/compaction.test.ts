@@ -1,0 +1,240 @@
+/** Compaction as seen through the store: what it frees, what it keeps, and what goes on meanwhile. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { isNodeId, type NodeId } from '../core/config.ts';
+import type { StoredRecord } from '../core/record.ts';
+import type { Clock } from '../ports/clock.ts';
+import { SimDisk } from '../sim/sim-disk.ts';
+import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
+import type { LogStore } from './log-store.ts';
+import { collidingKeys, recordOf } from './store-contract-records.ts';
+
+const n2 = nodeId('n2');
+const small = { segmentBytesMax: 2_000, checkpointAfterBytes: 1_000_000 } satisfies TestOptions;
+
+/** Writes all keys anew in each round; later calls write later versions. */
+async function overwrite(store: LogStore, rounds: number, keys: number): Promise<Map<string, StoredRecord>> {
+  const wallMs = 1_000 + store.status().operations;
+  const newest = new Map<string, StoredRecord>();
+  for (let round = 0; round < rounds; round++) {
+    for (let key = 0; key < keys; key++) {
+      const record = recordOf({ key: `key ${key}`, value: `round ${round}`, wallMs: wallMs + round });
+      newest.set(`key ${key}`, record);
+      await store.merge(record);
+    }
+  }
+  return newest;
+}
+
+async function assertHeld(store: LogStore, records: Iterable<StoredRecord>): Promise<void> {
+  for (const record of records) {
+    const held = await store.get(record.key, record.token);
+    assert.deepEqual(Buffer.from(held?.bytes ?? []), Buffer.from(record.bytes));
+  }
+}
+
+/** Resolves once all background work that is due has been done. */
+async function settled(store: LogStore): Promise<void> {
+  await store.checkpoint();
+}
+
+describe('compaction', () => {
+  test('keeps the newest version of every key and frees the rest, files included', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    const newest = await overwrite(store, 40, 10);
+    await settled(store);
+    const status = store.status();
+    assert.ok(status.compactions > 0 && status.compactedBytes > 0);
+    assert.ok(status.logBytes < 3 * small.segmentBytesMax, `${status.logBytes} bytes`);
+    const files = disk.paths().filter((path) => path.endsWith('.seg'));
+    assert.equal(files.length, status.segments);
+    await assertHeld(store, newest.values());
+    assert.equal(status.keys, 10);
+    disk.crash();
+    const restarted = await openTestStore(disk.session(), small);
+    await assertHeld(restarted, newest.values());
+    assert.equal(restarted.status().logEntries, 400, 'the count of entries goes on');
+    for (const path of disk.paths()) if (path.endsWith('.ckpt')) disk.removeNow(path);
+    disk.crash();
+    const rebuilt = await openTestStore(disk.session(), small);
+    await assertHeld(rebuilt, newest.values());
+    assert.equal(rebuilt.status().logEntries, 400);
+    assert.equal(rebuilt.status().evidenceLost, false);
+  });
+
+  test('keeps keys of one token apart', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    const keys = collidingKeys(4);
+    const newest: StoredRecord[] = [];
+    for (let round = 0; round < 60; round++) {
+      for (const key of keys) {
+        const record = recordOf({ key, value: `round ${round}`, wallMs: 1_000 + round });
+        await store.merge(record);
+        if (round === 59) newest.push(record);
+      }
+    }
+    await settled(store);
+    assert.ok(store.status().compactions > 0);
+    await assertHeld(store, newest);
+    disk.crash();
+    await assertHeld(await openTestStore(disk.session(), small), newest);
+  });
+
+  test('does not bring back a hint that was dropped, whatever is compacted in which order', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    // Live records beside the hints keep the oldest segments as they are, so drops have to stay.
+    for (let index = 0; index < 60; index++) {
+      await store.putHint(n2, recordOf({ key: `hint ${index}`, value: 'x'.repeat(20) }));
+      await store.merge(recordOf({ key: `live ${index}`, value: 'x'.repeat(200) }));
+    }
+    for (let index = 0; index < 60; index++) {
+      await store.removeHint(n2, recordOf({ key: `hint ${index}`, wallMs: 2_000 }));
+      await overwrite(store, 1, 2);
+    }
+    await overwrite(store, 60, 3);
+    await settled(store);
+    assert.ok(store.status().compactions > 0);
+    for (const withCheckpoint of [true, false]) {
+      disk.crash();
+      if (!withCheckpoint) {
+        for (const path of disk.paths()) if (!path.endsWith('.seg')) disk.removeNow(path);
+      }
+      const restarted = await openTestStore(disk.session(), small);
+      assert.deepEqual(restarted.hints(), [], `with a checkpoint: ${withCheckpoint}`);
+      assert.equal(restarted.status().keys, 63);
+    }
+  });
+
+  test('drops what it can once nothing older may need it', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    for (let round = 0; round < 20; round++) {
+      for (let index = 0; index < 10; index++) {
+        await store.putHint(n2, recordOf({ key: `hint ${index}`, wallMs: 1_000 + round }));
+      }
+      for (let index = 0; index < 10; index++) {
+        await store.removeHint(n2, recordOf({ key: `hint ${index}`, wallMs: 1_000 + round }));
+      }
+    }
+    await settled(store);
+    assert.ok(store.status().logBytes <= 2 * small.segmentBytesMax, `${store.status().logBytes} bytes`);
+  });
+
+  test('loses no write that is made while it runs', async () => {
+    const disk = new SimDisk();
+    // So slow that the writes below overlap with it.
+    const store = await openTestStore(disk.session(), { ...small, compactionBytesPerSecond: 100_000 });
+    const newest = new Map<string, StoredRecord>();
+    for (let round = 0; round < 60; round++) {
+      const batch = Array.from({ length: 12 }, (_, key) =>
+        recordOf({ key: `key ${(key * 7 + round) % 20}`, value: `round ${round}`, wallMs: 1_000 + round }),
+      );
+      for (const record of batch) newest.set(Buffer.from(record.key).toString(), record);
+      await Promise.all(batch.map((record) => store.merge(record)));
+      await assertHeld(store, batch);
+    }
+    await settled(store);
+    assert.ok(store.status().compactions > 0);
+    await assertHeld(store, newest.values());
+    await store.close();
+    await assertHeld(await openTestStore(disk.session(), small), newest.values());
+  });
+
+  test('lets a read that waits for the disk finish in the file it started on', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 200_000 });
+    const large = recordOf({ key: 'large', value: 'x'.repeat(100_000), wallMs: 1_000 });
+    await store.merge(large);
+    const filler = recordOf({ key: 'filler', value: 'x'.repeat(150_000), wallMs: 1_000 });
+    await store.merge(filler);
+    const reads = Array.from({ length: 50 }, () => store.get(large.key, large.token));
+    for (let round = 0; round < 5; round++) {
+      const value = `${round}`.repeat(150_000);
+      await store.merge(recordOf({ key: 'filler', value, wallMs: 2_000 + round }));
+      reads.push(store.get(large.key, large.token));
+    }
+    await settled(store);
+    for (const read of reads) assert.deepEqual((await read)?.version.value.length, 100_000);
+  });
+
+  test('leaves a damaged segment alone and goes on with the others', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    const kept = Array.from({ length: 8 }, (_, index) =>
+      recordOf({ key: `kept ${index}`, value: 'x'.repeat(180) }),
+    );
+    for (const record of kept) await store.merge(record);
+    await overwrite(store, 1, 2);
+    // In the first segment, in a record that stays.
+    disk.corrupt('log/00000001-00000001.1.seg', 300, 0xff);
+    for (const record of kept.slice(2)) {
+      await store.merge(recordOf({ key: record.key, value: 'shorter', wallMs: 2_000 }));
+    }
+    const newest = await overwrite(store, 60, 5);
+    await settled(store);
+    assert.ok(store.status().compactions > 0);
+    assert.ok(disk.paths().includes('log/00000001-00000001.1.seg'));
+    await assertHeld(store, newest.values());
+    const [first, second] = kept;
+    assert.ok(first !== undefined && second !== undefined);
+    const outcomes = await Promise.allSettled(
+      [first, second].map((record) => store.get(record.key, record.token)),
+    );
+    assert.equal(outcomes.filter((outcome) => outcome.status === 'rejected').length, 1);
+  });
+
+  test('that finds the disk full leaves the store as it was, and is tried again', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    let newest = await overwrite(store, 8, 10);
+    await settled(store);
+    const undo = disk.failNext({
+      operation: 'write',
+      pathIncludes: '.seg.tmp',
+      times: 1_000,
+      code: 'DISK_FULL',
+    });
+    const before = store.status().compactions;
+    newest = await overwrite(store, 30, 10);
+    await settled(store);
+    assert.equal(store.status().compactions, before);
+    assert.ok(!disk.paths().some((path) => path.endsWith('.tmp')));
+    await assertHeld(store, newest.values());
+    undo();
+    newest = await overwrite(store, 30, 10);
+    await settled(store);
+    assert.ok(store.status().compactions > before);
+    await assertHeld(store, newest.values());
+  });
+
+  test('keeps to its rate, and a close does not wait for it', async () => {
+    const disk = new SimDisk();
+    const waits: number[] = [];
+    const clock: Clock = {
+      ...testClock,
+      monotonicNow: () => 0,
+      startTimer: (delayMs) => {
+        waits.push(delayMs);
+        return () => undefined;
+      },
+    };
+    const store = await openTestStore(disk.session(), { ...small, clock, compactionBytesPerSecond: 1_000 });
+    const newest = await overwrite(store, 30, 10);
+    while (waits.length === 0) await new Promise<void>((resolve) => testClock.nextTurn(resolve));
+    assert.ok((waits[0] ?? 0) >= 10);
+    // The timer above never fires: were it waited for, this would not end.
+    await store.close();
+    assert.equal(store.status().compactions, 0);
+    await assertHeld(await openTestStore(disk.session(), small), newest.values());
+  });
+});
+
+function nodeId(text: string): NodeId {
+  assert.ok(isNodeId(text));
+  return text;
+}
