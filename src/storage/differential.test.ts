@@ -20,7 +20,10 @@ import { formatDot } from '../core/dot.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { compareTokens } from '../core/token.ts';
 import { ClassicLevelHarness } from '../platform/classic-level-harness-contract.ts';
+import type { SimDisk } from '../sim/sim-disk.ts';
+import { snapshotDirectory } from './checkpoint-file.ts';
 import { LogStoreHarness } from './log-store-harness-contract.ts';
+import { logDirectory } from './segment-name.ts';
 import { collidingKeys, digestOf, keyText, recordOf, scanAll } from './store-contract-records.ts';
 import type { StoreHarness } from './store-contract.ts';
 import type { Store } from './store.ts';
@@ -94,6 +97,8 @@ const steps = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('crash' as const),
+      /** Whether the log's checkpoints and hint files are gone too: it must then do with its segments. */
+      isBare: fc.integer({ min: 0, max: 2 }).map((draw) => draw === 0),
       // Only what adds up may be cut short: a removal is not the same before and after what it removes.
       underWay: fc
         .array(change, { maxLength: 8 })
@@ -171,10 +176,13 @@ function textOf(record: StoredRecord | undefined): string {
 /** Takes one engine through one step; what it returns must be what the other engine returns. */
 class Engine {
   readonly #harness: StoreHarness;
+  readonly #bare: () => Promise<void>;
   store: Store;
 
-  constructor(harness: StoreHarness, store: Store) {
+  /** `bare` crashes the disk and leaves nothing on it but what is indispensable. */
+  constructor(harness: StoreHarness, store: Store, bare: () => Promise<void> = async () => {}) {
     this.#harness = harness;
+    this.#bare = bare;
     this.store = store;
   }
 
@@ -203,10 +211,22 @@ class Engine {
         return contentOf(this.store);
       case 'crash':
         for (const each of step.underWay) apply(this.store, each).catch(() => {});
+        if (step.isBare) await this.#bare();
         this.store = await this.#harness.crash();
         for (const each of step.underWay) await apply(this.store, each);
         return contentOf(this.store);
     }
+  }
+}
+
+/** A crash after which only the log's segments are left. */
+async function crashToSegments(disk: SimDisk): Promise<void> {
+  disk.crash();
+  for (const folder of [snapshotDirectory, logDirectory]) {
+    for (const { name } of await disk.list(folder)) {
+      if (!name.endsWith('.seg')) await disk.remove(`${folder}/${name}`);
+    }
+    if ((await disk.list('')).some(({ name }) => name === folder)) await disk.syncDirectory(folder);
   }
 }
 
@@ -218,9 +238,9 @@ test('both engines answer alike, whatever is asked of them and whenever they cra
       const log = new LogStoreHarness(small);
       const classicLevel = await ClassicLevelHarness.create({ writeBufferBytes: 64 * 1024 });
       try {
-        const left = new Engine(log, await log.open());
+        const left = new Engine(log, await log.open(), () => crashToSegments(log.disk));
         const right = new Engine(classicLevel, await classicLevel.open());
-        const last: Step = { kind: 'crash', underWay: [] };
+        const last: Step = { kind: 'crash', isBare: true, underWay: [] };
         for (const step of [...all, last]) {
           const { segments, compactions, lastSnapshotWallMs } = left.store.status();
           seen.segments = Math.max(seen.segments, segments);
