@@ -36,7 +36,7 @@ const mainProgram = `
 if (process.argv.includes('--fail')) process.exitCode = 7;
 if (process.argv.includes('--wait')) {
   process.on('SIGTERM', () => { console.log('stopped cleanly'); process.exit(0); });
-  setInterval(() => {}, 1000);
+  setTimeout(() => { console.log('heard nothing'); process.exit(9); }, 10_000);
 }
 console.log(JSON.stringify({ node: process.versions.node, given: process.argv.slice(2) }));
 `;
