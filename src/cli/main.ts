@@ -12,6 +12,7 @@ import { CommandFailure, exitCodeOf, exitCodes, UsageFailure } from './command-f
 import { translateGoFlags } from './go-demo-flags.ts';
 import { createProgram } from './program.ts';
 import { remark } from './terminal.ts';
+import { runtimeProblem } from './version.ts';
 
 // `mini-dynamo get photo | head -c 10` closes the pipe early, which is no failure of ours.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -22,6 +23,8 @@ process.exitCode = await run(process.argv.slice(2));
 
 async function run(commandLine: readonly string[]): Promise<number> {
   try {
+    const problem = runtimeProblem(process.versions.node);
+    if (problem !== undefined) throw new CommandFailure(problem);
     await createProgram().parseAsync(translateGoFlags(commandLine), { from: 'user' });
     return exitCodes.ok;
   } catch (error) {

@@ -21,7 +21,6 @@ import { firstFreePort } from './free-ports.ts';
 import { createLogObserver, logFormats, logLevels } from './log-observer.ts';
 import { serveSettings, type ServeOptions, type ServeSettings } from './serve-settings.ts';
 import { say } from './terminal.ts';
-import { runtimeProblem } from './version.ts';
 
 /** Shorter than the 20 s that `down`, and the 30 s that compose, wait before they kill. */
 const stopBoundMs = 15_000;
@@ -63,8 +62,6 @@ export const serveCommand = withExamples(
 );
 
 async function serve(options: ServeOptions): Promise<void> {
-  const problem = runtimeProblem(process.versions.node);
-  if (problem !== undefined) throw new CommandFailure(problem);
   const settings = await serveSettings(options, standaloneAddress);
   const observer = createLogObserver({
     format: options.logFormat,

@@ -22,6 +22,8 @@ export interface ThrowawayOptions {
   readonly nodes: number;
   /** Further fields of the nodes file. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Gives each node a port of its own for its peers. */
+  readonly separatePeerPorts?: boolean;
   /** Where to keep the data instead of a temporary folder, such as a small file system. */
   readonly dataRoot?: string;
 }
@@ -39,10 +41,15 @@ export class ThrowawayCluster {
   /** Writes the nodes file; nothing runs yet. Nodes are n1, n2, … */
   static async create(options: ThrowawayOptions): Promise<ThrowawayCluster> {
     const folder = await mkdtemp(join(tmpdir(), 'mini-dynamo-'));
-    const ports = await freePorts(options.nodes);
+    const ports = await freePorts(options.nodes * 2);
+    const peerPorts = options.separatePeerPorts === true ? ports.slice(options.nodes) : [];
     const config = join(folder, 'nodes.json');
     const file = {
-      nodes: ports.map((port, index) => ({ id: `n${index + 1}`, addr: `127.0.0.1:${port}` })),
+      nodes: ports.slice(0, options.nodes).map((port, index) => ({
+        id: `n${index + 1}`,
+        addr: `127.0.0.1:${port}`,
+        ...(peerPorts[index] === undefined ? {} : { peerAddr: `127.0.0.1:${peerPorts[index]}` }),
+      })),
       vnodes: 64,
       n: 3,
       r: 2,

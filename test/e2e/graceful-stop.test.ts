@@ -14,6 +14,8 @@ import { numbered } from './load.ts';
 import { serveNode } from './serve-process.ts';
 
 const inFlight = 32;
+/** What `serve` promises. */
+const stopBoundMs = 15_000;
 
 let cluster: ThrowawayCluster;
 before(async () => {
@@ -60,6 +62,17 @@ test('a clean stop leaves a checkpoint, and the next start takes it', async () =
   const { code, stderr } = await n1.ended;
   assert.equal(code, 0, stderr);
   assert.doesNotMatch(stderr, /checkpoint\.rejected/);
+});
+
+test('a client that never finishes its request holds the stop up for a bounded time only', async () => {
+  const n1 = await serveNode(cluster, 'n1');
+  const write = await halfSentPut('never-finished');
+  n1.child.kill('SIGTERM');
+  const started = performance.now();
+  const { code, stderr } = await n1.ended;
+  assert.equal(code, 0, stderr);
+  assert.ok(performance.now() - started < stopBoundMs);
+  write.abandon();
 });
 
 test('a second signal ends the process at once', async () => {

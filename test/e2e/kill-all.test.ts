@@ -17,3 +17,8 @@ test(`no acknowledged write is lost when all nodes are killed ${rounds} times un
     );
   }
 });
+
+test('nor with the second storage engine', async () => {
+  const [report] = await killAllRounds({ rounds: 1, settings: { engine: 'classic-level' } });
+  assert.ok(report !== undefined && report.acknowledged > 100);
+});

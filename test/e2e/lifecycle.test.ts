@@ -1,7 +1,7 @@
 /** The life of a local cluster by its commands: up, put, kill, start, status, down. */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -59,6 +59,8 @@ test('put, get and delete work at any node, with bytes as they are', async () =>
   });
   assert.equal(code, 0);
   assert.equal(await succeeds('get', 'notes'), 'a\nb');
+  await succeeds('put', 'notes', '--file', cluster.local.configPath);
+  assert.equal(await succeeds('get', 'notes'), await readFile(cluster.local.configPath, 'utf8'));
   await succeeds('delete', 'notes');
   const missing = await onCluster('get', 'notes');
   assert.deepEqual([missing.code, missing.stdout, missing.stderr], [1, '', 'not found: notes\n']);

@@ -71,10 +71,10 @@ describe('three nodes, N=3', () => {
   });
 });
 
-describe('five nodes, N=3', () => {
+describe('five nodes, N=3, with a port of their own for peers', () => {
   let cluster: ThrowawayCluster;
   before(async () => {
-    cluster = await ThrowawayCluster.create({ nodes: 5 });
+    cluster = await ThrowawayCluster.create({ nodes: 5, separatePeerPorts: true });
     await cluster.start();
     await cluster.connected();
   });

@@ -8,6 +8,9 @@ import { text } from 'node:stream/consumers';
 export const repositoryRoot = join(import.meta.dirname, '..', '..');
 export const mainPath = join(repositoryRoot, 'src', 'cli', 'main.ts');
 
+/** A command that hangs is ended and fails its test; the demo, the longest, takes half a minute. */
+const commandBoundMs = 180_000;
+
 export interface CommandResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -29,6 +32,8 @@ export function startCommand(
     cwd: options.cwd ?? repositoryRoot,
     stdio: 'pipe',
   });
+  const bound = setTimeout(() => child.kill('SIGKILL'), commandBoundMs);
+  child.once('close', () => clearTimeout(bound));
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');
   const closed = once(child, 'close');
