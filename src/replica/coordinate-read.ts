@@ -167,13 +167,17 @@ class CoordinatedRead {
 
   /** Asks holders of the newest version for the full record, one after the other. */
   async #fetchNewest(): Promise<boolean> {
-    for (const holder of this.#tally.holders()) {
+    const asked = new Set<NodeId>();
+    for (;;) {
+      // A newer version may turn up while an older one is fetched: then its holders are asked.
+      const holder = this.#tally.holders().find((node) => !asked.has(node));
+      if (holder === undefined) return false;
+      asked.add(holder);
       this.#ask([holder], 'record');
       await this.#until(() => this.#holdsNewestRecord() || this.#outstanding === 0);
       if (this.#holdsNewestRecord()) return true;
       if (this.#expired) return false;
     }
-    return false;
   }
 
   /** Brings owners that lag up to the newest version; false when too few could be brought there in time. */
