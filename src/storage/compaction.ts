@@ -84,13 +84,15 @@ class Compaction {
     };
     const header = { ...name, batchMark: random.below(2 ** 32), sequence: first.sequence };
     const path = segmentPath(name);
-    const file = await disk.open(`${path}.tmp`, 'create');
+    let file = await disk.open(`${path}.tmp`, 'create');
     try {
       const output = new CompactionFile({ file, header, checksum: this.#options.checksum });
       await this.#copy(output);
       await this.#options.syncLog();
+      await file.close();
       await disk.rename(`${path}.tmp`, path);
       await disk.syncDirectory(logDirectory);
+      file = await disk.open(path, 'read');
       const segment = new Segment({ ...header, file, end: output.end });
       index.segments.add(segment);
       await this.#replace(segment);

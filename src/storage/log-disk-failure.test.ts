@@ -133,6 +133,18 @@ describe('a failing write', () => {
     assert.equal((await afterPowerCut(disk)).status().keys, 1);
   });
 
+  test('under durability never leaves what it ended to be synced by the next checkpoint', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { durability: { mode: 'never' } });
+    const [before, after] = [recordOf({ key: 'before' }), recordOf({ key: 'after' })];
+    await store.merge(before);
+    disk.failNext({ operation: 'write', pathIncludes: '.seg' });
+    await assert.rejects(store.merge(recordOf({ key: 'refused' })), { code: 'DISK_WRITE_FAILED' });
+    await store.merge(after);
+    await store.sync();
+    await assertHeld(await afterPowerCut(disk), before, after);
+  });
+
   test('refuses all of its batch, and none of the next', async () => {
     const disk = new SimDisk();
     const store = await openTestStore(disk.session());
@@ -182,6 +194,23 @@ describe('a failing sync', () => {
     assert.deepEqual(syncs, [], 'a failed sync is never tried again');
     disk.beforeOperation = undefined;
     await assertHeld(await afterPowerCut(disk), record);
+  });
+
+  test('refuses the batches that wait behind it, and nothing is written any more', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    await store.merge(recordOf({ key: 'kept' }));
+    disk.failNext({ operation: 'sync', pathIncludes: '.seg' });
+    const operations: string[] = [];
+    let waiting: Promise<unknown> = Promise.resolve();
+    disk.beforeOperation = (operation) => {
+      operations.push(operation);
+      // It arrives while the sync that is going to fail is under way.
+      if (operation === 'sync') waiting = assert.rejects(store.merge(recordOf({ key: 'behind' })));
+    };
+    await assert.rejects(store.merge(recordOf({ key: 'lost' })), { code: 'DISK_SYNC_FAILED' });
+    await waiting;
+    assert.deepEqual(operations, ['write', 'sync']);
   });
 
   test('of the folder, when a segment is made, is as fatal', async () => {

@@ -54,6 +54,8 @@ export interface BatchPlace {
 export class LogWriter {
   readonly #options: LogWriterOptions;
   #active: Segment | undefined;
+  /** Given up after a failed write, with content that is not synced yet. */
+  readonly #unsynced = new Set<Segment>();
   #lastId: number;
   #sequence: number;
   #state: 'open' | 'full' | 'read-only' | 'failed' = 'open';
@@ -111,8 +113,9 @@ export class LogWriter {
   /** Makes all that was written durable. Rejects with `DISK_SYNC_FAILED`. */
   async sync(): Promise<void> {
     if (this.#state === 'failed') throw this.failedError();
-    const segment = this.#active;
-    if (segment !== undefined && segment.syncedEnd < segment.end) await this.#sync(segment, segment.end);
+    for (const segment of [...this.#unsynced, this.#active]) {
+      if (segment !== undefined && segment.syncedEnd < segment.end) await this.#sync(segment, segment.end);
+    }
   }
 
   /** Ends the segment being written; the next batch starts a new one. */
@@ -180,6 +183,7 @@ export class LogWriter {
       throw this.#fail(`${segment.path} cannot be synced`, error);
     }
     if (end > segment.syncedEnd) segment.syncedEnd = end;
+    this.#unsynced.delete(segment);
     this.#lastSyncWallMs = this.#options.clock.wallNow();
   }
 
@@ -217,6 +221,7 @@ export class LogWriter {
     this.#active = undefined;
     if (segment.end > 0) {
       segment.sealed = true;
+      if (segment.syncedEnd < segment.end) this.#unsynced.add(segment);
       this.#options.onSealed(segment);
       return;
     }

@@ -181,7 +181,7 @@ export class Maintenance {
     const run = segments.slice(plan.from, plan.to + 1);
     const last = run.at(-1);
     if (last === undefined) return false;
-    const { segment, bytesRead } = await compact({
+    const work = compact({
       ...this.#options,
       run,
       keepsDrops: plan.keepsDrops,
@@ -189,6 +189,13 @@ export class Maintenance {
       bytesPerSecond: compactionBytesPerSecond,
       signal: this.#stop.signal,
     });
+    const result = await work.catch((error: unknown) => {
+      // The next plan leaves the damaged segment out.
+      if (run.some((segment) => segment.damaged)) return this.#report('compaction', error);
+      throw error;
+    });
+    if (result === undefined) return true;
+    const { segment, bytesRead } = result;
     this.#replaced.push(...run);
     this.#compactions++;
     this.#compactedBytes += bytesRead;
@@ -209,10 +216,13 @@ export class Maintenance {
     try {
       await work();
     } catch (error) {
-      if (errorCodeOf(error) === 'STORE_CLOSED') return;
-      this.#options.observer.log('warn', 'maintenance.failed', `${what} failed; it is tried again later`, {
-        error: errorMessageOf(error),
-      });
+      if (errorCodeOf(error) !== 'STORE_CLOSED') this.#report(what, error);
     }
+  }
+
+  #report(what: string, error: unknown): void {
+    this.#options.observer.log('warn', 'maintenance.failed', `${what} failed; it is tried again later`, {
+      error: errorMessageOf(error),
+    });
   }
 }

@@ -166,8 +166,10 @@ class Recovery {
     const named = new Map(checkpoint?.segments.map((segment) => [segmentPath(segment.name), segment]));
     const opened: OpenedSegment[] = [];
     for (const name of plan.keep) {
-      const mode = name === plan.keep.at(-1) ? 'readwrite' : 'read';
-      opened.push(await openSegment(disk, name, { checksum, mode, named: named.get(segmentPath(name)) }));
+      const known = named.get(segmentPath(name));
+      // What no checkpoint vouches for is synced before it is believed, and some systems sync only what is writable.
+      const mode = known === undefined || name === plan.keep.at(-1) ? 'readwrite' : 'read';
+      opened.push(await openSegment(disk, name, { checksum, mode, named: known }));
     }
     return opened;
   }
@@ -186,6 +188,7 @@ class Recovery {
     const { disk, quarantine } = this.#options;
     const { index, reader, plan, opened, checkpoint } = attempt;
     const last = opened.at(-1);
+    for (const { segment, named } of opened) if (named === undefined) await segment.file.sync();
     const active =
       last === undefined
         ? undefined
