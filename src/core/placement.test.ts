@@ -258,6 +258,20 @@ test('the table does not depend on the order of the members, and nothing changes
   );
 });
 
+test('a first owner that stays an owner mostly stays first', () => {
+  const options = { partitions: 256, replicas: 3, epoch: 1 };
+  const before = computePlacement({ ...options, members: equalMembers(8) });
+  const after = computePlacement({ ...options, members: equalMembers(9), previous: before });
+  const passedOn = ownersOf(before).filter(([first], partition) => {
+    const owners = after.owners(partition);
+    return first !== undefined && owners.includes(first) && owners[0] !== first;
+  });
+  assert.ok(
+    passedOn.length < 32,
+    `${passedOn.length} of 256 partitions have another first owner for nothing`,
+  );
+});
+
 test('with fewer members than N every member owns everything', () => {
   const table = computePlacement({ members: equalMembers(2), partitions: 8, replicas: 3, epoch: 1 });
   for (let partition = 0; partition < 8; partition++) {

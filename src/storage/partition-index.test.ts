@@ -79,7 +79,7 @@ type Command =
       readonly choice: number;
       readonly number: number;
     }
-  | { readonly kind: 'reload' };
+  | { readonly kind: 'reload' | 'first' };
 
 /** Tokens of one partition: at both extremes, in one tight cluster, and anywhere. */
 function tokensOf(partitionBits: number, partition: number): fc.Arbitrary<Token> {
@@ -111,6 +111,7 @@ function commandsOf(partitionBits: number, partition: number): fc.Arbitrary<Comm
     { weight: 1, arbitrary: onSlot('damage') },
     { weight: 5, arbitrary: onSlot('remove') },
     { weight: 1, arbitrary: fc.constant<Command>({ kind: 'reload' }) },
+    { weight: 2, arbitrary: fc.constant<Command>({ kind: 'first' }) },
   );
   return fc.array(command, { maxLength: 400, size: 'max' });
 }
@@ -118,7 +119,7 @@ function commandsOf(partitionBits: number, partition: number): fc.Arbitrary<Comm
 /** The slot of the model's entry number `position`, found as the engine would: by token, then by content. */
 function slotOf(index: PartitionIndex, wanted: SlotEntry): number {
   let slot = index.find(tokenOfEntry(wanted));
-  while (slot >= 0 && index.offsetAt(slot) !== wanted.offset) slot = index.findNext(slot);
+  while (slot >= 0 && index.checksumAt(slot) !== wanted.checksum) slot = index.findNext(slot);
   assert.ok(slot >= 0, 'the entry is reachable by its token');
   return slot;
 }
@@ -126,7 +127,7 @@ function slotOf(index: PartitionIndex, wanted: SlotEntry): number {
 function applyCommand(index: PartitionIndex, model: SortedModel, command: Command, step: number): void {
   switch (command.kind) {
     case 'insert': {
-      const entry = entryFor(command.token, { offset: step, length: command.number + 1 });
+      const entry = entryFor(command.token, { checksum: step, length: command.number + 1 });
       const slot = index.insert(entry);
       assert.deepEqual(index.read(slot), entry);
       model.insert(entry);
@@ -139,6 +140,11 @@ function applyCommand(index: PartitionIndex, model: SortedModel, command: Comman
       const slot = index.seek(command.token);
       const expected = model.entries.find((held) => compareTokens(tokenOfEntry(held), command.token) >= 0);
       assert.deepEqual(slot < 0 ? undefined : index.read(slot), expected);
+      return;
+    }
+    case 'first': {
+      const slot = index.firstSlot();
+      assert.deepEqual(slot < 0 ? undefined : index.read(slot), model.entries[0]);
       return;
     }
     case 'reload': {
@@ -155,9 +161,9 @@ function applyCommand(index: PartitionIndex, model: SortedModel, command: Comman
       const slot = slotOf(index, held);
       const change = changeOf(command.kind, command.number);
       if (command.kind === 'replace') index.replace(slot, { ...held, ...change });
-      else if (command.kind === 'relocate')
-        index.relocate(slot, { segmentOrdinal: command.number, offset: held.offset });
-      else if (command.kind === 'damage') index.markDamaged(slot);
+      else if (command.kind === 'relocate') {
+        index.relocate(slot, { segmentOrdinal: command.number, offset: command.number });
+      } else if (command.kind === 'damage') index.markDamaged(slot);
       else index.removeAt(slot);
       if (command.kind === 'remove') model.entries.splice(position, 1);
       else model.entries[position] = { ...held, ...change };
@@ -177,7 +183,7 @@ function changeOf(kind: 'replace' | 'relocate' | 'damage' | 'remove', number: nu
         length: number,
       };
     case 'relocate':
-      return { segmentOrdinal: number };
+      return { segmentOrdinal: number, offset: number };
     case 'damage':
       return { damaged: true };
     case 'remove':
@@ -329,6 +335,19 @@ test('tokens that arrive in order, and the upper end of a drained table, spread 
   reloaded.loadSorted(index.dump(), index.count);
   assert.ok(reloaded.memoryBytes / 4_000 > 100, 'a one-sided load spreads over more homes');
   assert.deepEqual(walk(reloaded), walk(index));
+});
+
+test('a table spreads when a crowd gathers in one place, long before it is full', () => {
+  const { index } = filled({ count: 2_000, partitionBits: 0 });
+  for (let slot = index.firstSlot(); index.count > 1_000; slot = index.slotAfter(slot)) {
+    if (slot < 0) slot = index.firstSlot();
+    index.removeAt(slot);
+  }
+  const before = index.memoryBytes;
+  for (let number = 0; number < 300; number++) {
+    index.insert(entryFor({ high: 0x8000_0000 + number * 0x10_0000, low: number }));
+  }
+  assert.ok(index.memoryBytes > 1.5 * before, `${index.memoryBytes} after ${before} bytes`);
 });
 
 test('what is loaded in bulk must be occupied slots in token order, or the table stays as it was', () => {

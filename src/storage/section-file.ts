@@ -22,7 +22,7 @@ import { assert, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Disk, DiskFile } from '../ports/disk.ts';
 
-export const sectionHeaderBytes = 12;
+const sectionHeaderBytes = 12;
 const fileHeaderBytes = 8;
 const endKind = 0;
 
