@@ -8,12 +8,15 @@
 import { parseArgs } from 'node:util';
 import { inMacrotask } from './drain.ts';
 import { Narrator } from './narrator.ts';
+import { rarePaths } from './scenarios/durable-writes.ts';
 import { judgeSeed, type SeedVerdict } from './seed-verdict.ts';
 import { Sometimes } from './sometimes.ts';
 
 /** One seed in so many is run twice. */
 const twiceOneIn = 20;
-const progressEveryMs = 1_000;
+const progressEveryMs = process.stdout.isTTY ? 500 : 10_000;
+/** From this many seeds on every rare path must have been taken. */
+const seedsForRarePaths = 200;
 /** Lines of the story that are printed: its end is where the promise broke. */
 const storyLines = 150;
 
@@ -66,9 +69,14 @@ async function main(): Promise<number> {
     }
   }
   showProgress(totals, seeds, startMs);
-  process.stdout.write('\n');
+  if (process.stdout.isTTY) process.stdout.write('\n');
   if (values.counters)
     for (const [name, count] of totals.sometimes.entries()) console.log(`${count}\t${name}`);
+  const missed = rarePaths.filter((name) => totals.sometimes.read(name) === 0);
+  if (seeds >= seedsForRarePaths && missed.length > 0) {
+    console.error(`✘ the faults are too tame: ${missed.join(', ')} never happened`);
+    return 1;
+  }
   console.log(`✔ no promise broken in ${seeds} seeds; ${totals.repeated} run twice with the same trace`);
   return 0;
 }

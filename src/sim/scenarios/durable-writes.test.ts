@@ -8,23 +8,10 @@ import { inMacrotask } from '../drain.ts';
 import { Narrator } from '../narrator.ts';
 import { judgeSeed } from '../seed-verdict.ts';
 import { Sometimes } from '../sometimes.ts';
+import { rarePaths } from './durable-writes.ts';
 
 const seeds = 100;
 const seedsPerTest = 25;
-
-/** Paths that the faults must have led through, or the mix is too tame. */
-const mustHappen = [
-  'crash.in-midst-of-code',
-  'crash.killed',
-  'crash.powerLost',
-  'crash.while-starting',
-  'hints.delivered',
-  'hints.written',
-  'log log.quarantined',
-  'puts.unknown',
-  'read-repairs.done',
-  'reads.written-back',
-];
 
 async function assertClean(seed: number, sometimes: Sometimes): Promise<string> {
   const verdict = await inMacrotask(() => judgeSeed(seed));
@@ -50,7 +37,7 @@ describe('durable writes', () => {
 
   test('the faults led through every rare path', () => {
     assert.deepEqual(
-      mustHappen.filter((name) => sometimes.read(name) === 0),
+      rarePaths.filter((name) => sometimes.read(name) === 0),
       [],
     );
   });

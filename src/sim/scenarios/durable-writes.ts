@@ -35,6 +35,27 @@ export interface ScenarioReport {
   readonly faults: number;
 }
 
+/** Counters that some two hundred seeds must have moved, or the faults are too tame to prove anything. */
+export const rarePaths: readonly string[] = [
+  'crash.in-midst-of-code',
+  'crash.killed',
+  'crash.powerLost',
+  'crash.while-starting',
+  'exit.sync-failed',
+  'hints.delivered',
+  'hints.written',
+  'log checkpoint.written',
+  'log log.full',
+  'log log.quarantined',
+  'log log.read-only',
+  'log log.writable',
+  'puts.unknown',
+  'read-repairs.done',
+  'reads.written-back',
+  'refused.DISK_SYNC_FAILED',
+  'store.compacted',
+];
+
 /** A node needs this long at most to start: it may have to wait a second for its own clock. */
 const startWithinMicros = 30_000_000;
 /** Connections come back and silence is noticed within this time. */
