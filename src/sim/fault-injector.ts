@@ -10,7 +10,7 @@ import { errorMessageOf } from '../core/errors.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import { healthyLink } from './sim-network.ts';
 import type { CrashManner, SimNode } from './sim-node.ts';
-import { ordinaryDisk } from './sim-node.ts';
+import { ordinaryDisk, slowDisk } from './disk-latency.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { World } from './simulation.ts';
 import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
@@ -20,7 +20,6 @@ const armedOperationsMax = 40;
 const partitionMicrosMax = 6_000_000;
 const slowLinkMicrosMax = 800_000;
 const pauseMicrosMax = 3_000_000;
-const slowDisk = { operationMicrosMax: 20_000, syncMicrosMin: 5_000, syncMicrosMax: 800_000 };
 
 export class FaultInjector {
   readonly #world: World;

@@ -15,7 +15,7 @@ import { NodeIdentity } from '../replica/node-identity.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import { DynamoNode, placementFor } from '../replica/node.ts';
 import type { Store } from '../storage/store.ts';
-import type { DiskOperation } from './disk-faults.ts';
+import { latencyMicros, ordinaryDisk, type DiskLatency } from './disk-latency.ts';
 import { NarratedStore } from './narrated-store.ts';
 import { ProcessScope } from './process-scope.ts';
 import { SimClock, SimClockHardware } from './sim-clock.ts';
@@ -37,20 +37,6 @@ export interface StoreParts {
 }
 
 export type OpenStore = (parts: StoreParts) => Promise<Store>;
-
-/** Bounds of how long disk operations take, in microseconds. */
-export interface DiskLatency {
-  readonly operationMicrosMax: number;
-  readonly syncMicrosMin: number;
-  readonly syncMicrosMax: number;
-}
-
-/** About what was measured: 0.2 to 0.4 ms for a sync, now and then more. */
-export const ordinaryDisk: DiskLatency = {
-  operationMicrosMax: 120,
-  syncMicrosMin: 150,
-  syncMicrosMax: 1_500,
-};
 
 export interface CrashManner {
   /** `killed` leaves the operating system running, with what it has not yet synced. */
@@ -109,7 +95,7 @@ export class SimNode {
       afterDeath: 'hang',
       schedule: (operation, bytes, complete) => {
         const scope = this.#life?.scope;
-        const delay = this.#diskMicros(diskRandom, operation, bytes);
+        const delay = latencyMicros(this.latency, diskRandom, operation, bytes);
         world.scheduler.after(delay, () => scope?.enter(complete));
       },
       observe: (operation, path, position, bytes) => {
@@ -284,13 +270,6 @@ export class SimNode {
     this.#life?.scope.kill();
     this.#life = undefined;
     this.#network.lifeEnded(this.id, manner);
-  }
-
-  #diskMicros(random: SimRandom, operation: DiskOperation, bytes: number): number {
-    const { operationMicrosMax, syncMicrosMin, syncMicrosMax } = this.latency;
-    if (operation === 'sync' || operation === 'syncDirectory')
-      return random.skewed(syncMicrosMin, syncMicrosMax);
-    return 1 + random.below(operationMicrosMax) + (bytes >>> 10);
   }
 
   /** Hears the node as long as it lives. */

@@ -8,7 +8,7 @@
 import { defaultTiming, type NodeConfig, type QuorumSettings, type Timing } from '../core/config.ts';
 import { uniqueValueBytesMin } from './unique-value.ts';
 import { healthyLink, type LinkConditions } from './sim-network.ts';
-import { ordinaryDisk, type DiskLatency } from './sim-node.ts';
+import { ordinaryDisk, type DiskLatency } from './disk-latency.ts';
 import type { SimRandom } from './sim-random.ts';
 
 export interface Workload {
