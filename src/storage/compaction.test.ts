@@ -146,20 +146,29 @@ describe('compaction', () => {
   });
 
   test('lets a read that waits for the disk finish in the file it started on', async () => {
-    const disk = new SimDisk();
-    const store = await openTestStore(disk.session(), { segmentBytesMax: 200_000 });
+    const held: (() => void)[] = [];
+    let isHolding = false;
+    const disk = new SimDisk({
+      schedule: (operation, _bytes, complete) => {
+        if (isHolding && operation === 'read' && held.length === 0) held.push(complete);
+        else queueMicrotask(complete);
+      },
+    });
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 300_000 });
     const large = recordOf({ key: 'large', value: 'x'.repeat(100_000), wallMs: 1_000 });
     await store.merge(large);
-    const filler = recordOf({ key: 'filler', value: 'x'.repeat(150_000), wallMs: 1_000 });
-    await store.merge(filler);
-    const reads = Array.from({ length: 50 }, () => store.get(large.key, large.token));
-    for (let round = 0; round < 5; round++) {
+    isHolding = true;
+    const read = store.get(large.key, large.token);
+    assert.equal(held.length, 1);
+    for (let round = 0; round < 6; round++) {
       const value = `${round}`.repeat(150_000);
       await store.merge(recordOf({ key: 'filler', value, wallMs: 2_000 + round }));
-      reads.push(store.get(large.key, large.token));
     }
     await settled(store);
-    for (const read of reads) assert.deepEqual((await read)?.version.value.length, 100_000);
+    assert.ok(store.status().compactions > 0);
+    assert.ok(!disk.paths().includes('log/00000001-00000001.1.seg'), 'the file it reads from is deleted');
+    for (const complete of held) complete();
+    assert.deepEqual(Buffer.from((await read)?.bytes ?? []), Buffer.from(large.bytes));
   });
 
   test('leaves a damaged segment alone and goes on with the others', async () => {

@@ -66,6 +66,8 @@ describe('damage in a finished segment', () => {
     assert.ok(disk.paths().some((path) => path.startsWith('quarantine/log_')));
     // The next start loads a checkpoint and sees none of it.
     await store.close();
+    // Nor does it need the folder, which the operator may have cleared.
+    for (const path of disk.paths()) if (path.startsWith('quarantine/')) disk.removeNow(path);
     const again = await openTestStore(disk.session(), { segmentBytesMax: 600 });
     assert.deepEqual(again.status().quarantined, []);
     assert.equal(again.status().evidenceLost, true);
@@ -103,9 +105,27 @@ describe('damage in a finished segment', () => {
     assert.equal(store.status().evidenceLost, true);
   });
 
+  test('at its end costs only the entry that was hit, of a batch that holds several', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 600 });
+    const batches = [recordsOf(4, 'first'), recordsOf(4, 'second'), recordsOf(4, 'third')];
+    for (const batch of batches) await Promise.all(batch.map((record) => store.merge(record)));
+    disk.crash();
+    for (const path of disk.paths()) if (!path.endsWith('.seg')) disk.removeNow(path);
+    const [first = ''] = segmentPaths(disk);
+    assert.equal(segmentPaths(disk).length, 3, 'each batch fills a segment');
+    disk.corrupt(first, segmentHeaderBytes + batchHeaderBytes + 60, 0xff);
+    const restarted = await openTestStore(disk.session(), { segmentBytesMax: 600 });
+    assert.equal(await countHeld(restarted, batches.flat()), 11);
+    assert.equal(restarted.status().evidenceLost, true);
+  });
+
   test('is not hidden by bytes in a value that look like a batch', async () => {
     // The marks of two logs differ, so what is a good batch in one is none in the other.
-    const forged = await severalSegments(recordsOf(12, 'forged'));
+    const forged = await severalSegments(recordsOf(12, 'forged'), {
+      segmentBytesMax: 600,
+      random: { below: () => 0x1234_ffff },
+    });
     const [first = ''] = segmentPaths(forged);
     const batches = forged.readNow(first)?.subarray(segmentHeaderBytes) ?? new Uint8Array(0);
     const disk = new SimDisk();
@@ -119,6 +139,41 @@ describe('damage in a finished segment', () => {
     assert.equal(await damaged.get(stolen.key, stolen.token), undefined);
     const behind = recordOf({ key: 'behind' });
     assert.ok((await damaged.get(behind.key, behind.token)) !== undefined);
+  });
+});
+
+describe('a torn tail', () => {
+  test('that holds an old batch once more is not taken for a new one', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const hint = recordOf({ key: 'a' });
+    await store.putHint(n2, hint);
+    const path = segmentPaths(disk)[0] ?? '';
+    const first = disk.readNow(path)?.subarray(segmentHeaderBytes) ?? new Uint8Array(0);
+    await store.removeHint(n2, hint);
+    disk.crash();
+    const whole = disk.readNow(path) ?? new Uint8Array(0);
+    disk.writeNow(path, Uint8Array.of(...whole, ...first));
+    const restarted = await openTestStore(disk.session());
+    assert.deepEqual(restarted.hints(), [], 'the hint stays dropped');
+    assert.deepEqual(
+      restarted.status().quarantined.map((range) => range.offset),
+      [whole.length],
+    );
+    assert.equal(disk.readNow(path)?.length, whole.length);
+  });
+
+  test('of zeros is cut off without a copy', async () => {
+    const disk = new SimDisk();
+    await mergeAll(await openTestStore(disk.session()), recordsOf(3));
+    disk.crash();
+    const path = segmentPaths(disk)[0] ?? '';
+    const whole = disk.readNow(path) ?? new Uint8Array(0);
+    disk.writeNow(path, Uint8Array.of(...whole, ...new Uint8Array(5_000)));
+    const store = await openTestStore(disk.session());
+    assert.equal(store.status().keys, 3);
+    assert.equal(disk.readNow(path)?.length, whole.length);
+    assert.ok(!disk.paths().some((name) => name.startsWith('quarantine/')));
   });
 });
 
@@ -188,6 +243,37 @@ describe('a checkpoint', () => {
       assert.equal(opened.hints()[0]?.count, 1);
       assert.equal(opened.status().evidenceLost, false);
     }
+  });
+
+  test('whose slots point behind a tail that had to be cut is set aside', async () => {
+    const held: (() => void)[] = [];
+    let isHolding = false;
+    const disk = new SimDisk({
+      schedule: (operation, _bytes, complete) => {
+        if (isHolding && operation === 'open') held.push(complete);
+        else queueMicrotask(complete);
+      },
+    });
+    const store = await openTestStore(disk.session());
+    const [before, after] = [recordOf({ key: 'before' }), recordOf({ key: 'after' })];
+    await store.merge(before);
+    isHolding = true;
+    const checkpoint = store.checkpoint();
+    while (held.length === 0) await Promise.resolve();
+    // Behind the checkpoint's position, but in its tables.
+    await store.merge(after);
+    isHolding = false;
+    for (const complete of held) complete();
+    await checkpoint;
+    disk.crash();
+    const path = segmentPaths(disk)[0] ?? '';
+    disk.corrupt(path, (disk.readNow(path)?.length ?? 0) - 1, 1);
+    const restarted = await openTestStore(disk.session());
+    assert.equal(await countHeld(restarted, [before, after]), 1);
+    assert.equal(restarted.status().keys, 1);
+    assert.equal(restarted.status().evidenceLost, true, 'the checkpoint vouches that it had been durable');
+    await restarted.merge(after);
+    assert.equal(await countHeld(restarted, [before, after]), 2);
   });
 
   test('of other partitions is set aside', async () => {
