@@ -32,7 +32,7 @@ export const defaultHttpTimeouts: HttpTimeouts = {
 export interface GuardedServer {
   readonly server: Server;
   /** Closes idle connections, then the others as they finish, and cuts what is left after the bound. */
-  close(graceMs: number): Promise<void>;
+  readonly close: (graceMs: number) => Promise<void>;
 }
 
 /** A server whose connections keep to the limits and hand their requests, in turn, to `context.serve`. */
@@ -81,7 +81,7 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
   server.on('connect', (request) => {
     bySocket.get(request.socket)?.fail({ code: 'METHOD_NOT_ALLOWED', message: 'this is not a proxy' });
   });
-  server.on('timeout', (socket) => bySocket.get(socket)?.timedOut());
+  server.on('timeout', (socket: Socket) => bySocket.get(socket)?.timedOut());
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const fault = parseFaultOf(error);
     if (fault !== undefined) {

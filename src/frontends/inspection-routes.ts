@@ -103,7 +103,7 @@ export function addInspectionRoutes(fastify: FastifyInstance, options: Inspectio
       const { after, limit = limits.keysPageMax } = request.body ?? {};
       const page = await local.keys({ after: after === undefined ? undefined : cursorOf(after), limit });
       // Without a prototype: `__proto__` is a key like any other.
-      const keys: Record<string, unknown> = Object.create(null);
+      const keys = Object.create(null) as Record<string, unknown>;
       for (const entry of page.entries) keys[keyNameOf(entry.key)] = digestJsonOf(entry.digest);
       return { keys, next: page.next ?? null };
     },

@@ -26,7 +26,7 @@ function wholeReply(error: ErrorReply): string {
   const { status, headers, body } = renderError(error, undefined);
   let reply = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
   for (let index = 0; index < headers.length; index += 2) {
-    reply += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    reply += `${String(headers[index])}: ${String(headers[index + 1])}\r\n`;
   }
   return `${reply}Connection: close\r\n\r\n${body}`;
 }
