@@ -154,13 +154,18 @@ describe('compaction', () => {
         else queueMicrotask(complete);
       },
     });
-    const store = await openTestStore(disk.session(), { segmentBytesMax: 300_000 });
-    const large = recordOf({ key: 'large', value: 'x'.repeat(100_000), wallMs: 1_000 });
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 400_000 });
+    // Both have one token, so that looking for the second reads the first one too.
+    const [other, large] = collidingKeys(2).map((key) =>
+      recordOf({ key, value: 'x'.repeat(100_000), wallMs: 1_000 }),
+    );
+    assert.ok(other !== undefined && large !== undefined);
+    await store.merge(other);
     await store.merge(large);
     isHolding = true;
     const read = store.get(large.key, large.token);
     assert.equal(held.length, 1);
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 9; round++) {
       const value = `${round}`.repeat(150_000);
       await store.merge(recordOf({ key: 'filler', value, wallMs: 2_000 + round }));
     }

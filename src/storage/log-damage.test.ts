@@ -146,6 +146,9 @@ describe('a log cut short', () => {
       const opened = await openTestStore(cut.session());
       await assertHolds(opened, log, log.batches.length - 1);
       assert.equal(opened.status().evidenceLost, true);
+      // By now the log ends cleanly and the checkpoint is gone: the loss has to be remembered.
+      cut.crash();
+      assert.equal((await openTestStore(cut.session())).status().evidenceLost, true);
     }
   });
 });

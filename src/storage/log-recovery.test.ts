@@ -8,7 +8,7 @@ import { errorCodeOf } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { LogLevel, Observer } from '../ports/observer.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
-import { openTestStore, type TestOptions } from './log-store-harness-contract.ts';
+import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
 import type { LogStore } from './log-store.ts';
 import { batchHeaderBytes, segmentHeaderBytes } from './segment-format.ts';
 import { recordOf } from './store-contract-records.ts';
@@ -274,6 +274,35 @@ describe('a checkpoint', () => {
     assert.equal(restarted.status().evidenceLost, true, 'the checkpoint vouches that it had been durable');
     await restarted.merge(after);
     assert.equal(await countHeld(restarted, [before, after]), 2);
+  });
+
+  test('does not stand on a segment that has no batch yet', async () => {
+    const held: (() => void)[] = [];
+    let isHolding = false;
+    const disk = new SimDisk({
+      schedule: (operation, bytes, complete) => {
+        if (isHolding && operation === 'write' && bytes > 1_000 && held.length === 0) held.push(complete);
+        else queueMicrotask(complete);
+      },
+    });
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 1_000 });
+    await mergeAll(store, recordsOf(3));
+    isHolding = true;
+    // It starts a segment of its own, and its write does not end.
+    store.merge(recordOf({ key: 'large', value: 'x'.repeat(1_500) })).catch(() => undefined);
+    while (held.length === 0) await new Promise<void>((resolve) => testClock.nextTurn(resolve));
+    await store.checkpoint();
+    const checkpoints = disk.paths().filter((path) => path.startsWith('snapshot/'));
+    for (let start = 0; start < 2; start++) {
+      disk.crash();
+      const restarted = await openTestStore(disk.session(), { segmentBytesMax: 1_000 });
+      assert.equal(restarted.status().keys, 3);
+      assert.deepEqual(
+        disk.paths().filter((path) => path.startsWith('snapshot/')),
+        checkpoints,
+        'it still holds',
+      );
+    }
   });
 
   test('of other partitions is set aside', async () => {
