@@ -225,7 +225,7 @@ test('a slow reader at the byte cap is served to the end', async (t) => {
   const valueBytes = 256 * 1024;
   const harness = await startHarness(t, {
     valueBytesMax: valueBytes,
-    limits: { outputBytesMax: 2 * valueBytes, readStallMs: 500 },
+    limits: { outputBytesMax: 2 * valueBytes, readStallMs: 5_000 },
   });
   const value = new Uint8Array(valueBytes);
   harness.node.read = async () => found(value);

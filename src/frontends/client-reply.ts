@@ -33,7 +33,11 @@ export class ClientReply extends ServerResponse<IncomingMessage> {
     if (connection.stopping || hasLongBody(this.req)) headers.push('Connection', 'close');
     connection.answering(this, body === undefined ? 0 : body.length);
     this.writeHead(status, headers);
-    this.end(body);
+    if (body instanceof Uint8Array && body.length <= limits.httpInlineBodyBytesMax) {
+      this.end(latin1Of(body), 'latin1');
+    } else {
+      this.end(body);
+    }
     connection.pump();
   }
 
@@ -69,6 +73,11 @@ export class ClientReply extends ServerResponse<IncomingMessage> {
       this.end();
     });
   }
+}
+
+/** The bytes as a string that `latin1` turns back into them. */
+function latin1Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /** Whether more of the body may still come than is worth skipping. */

@@ -71,7 +71,7 @@ export function createHttpFrontend(options: {
     } catch (error) {
       return reply.refuse(errorReplyOf(error));
     }
-    if (isKeyPath(target.path)) void keys.handle(reply, target);
+    if (isKeyPath(target.path)) keys.handle(reply, target);
     else operator.handle(reply, target);
   }
 

@@ -26,6 +26,15 @@ test('a value is read back as it was written, under its version', async (t) => {
   assert.equal(get.headers['x-replicas-required'], '2');
 });
 
+test('a value is any bytes, whether it leaves with its head or apart', async (t) => {
+  const { request } = await startHarness(t);
+  for (const length of [256, limits.httpInlineBodyBytesMax, limits.httpInlineBodyBytesMax + 1]) {
+    const value = Buffer.from(Array.from({ length }, (_, index) => index & 0xff));
+    await request('PUT', '/kv/a', { body: value });
+    assert.deepEqual((await request('GET', '/kv/a')).body, value);
+  }
+});
+
 test('an empty value is a value', async (t) => {
   const { request } = await startHarness(t);
   assert.equal((await request('PUT', '/kv/a', { body: '' })).status, 204);

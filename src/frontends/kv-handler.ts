@@ -7,13 +7,14 @@
  *   DELETE  204                      also for a key that never existed
  *
  * Every outcome carries `ETag` (the version's dot), `X-Replicas-Answered` and
- * `X-Replicas-Required`. A write that missed its quorum is answered 503 or 507 with `outcome:
+ * `X-Replicas-Required`. A client that hands an `ETag` back as `X-Causal-Context` has its next write
+ * win over that version. A write that missed its quorum is answered 503 or 507 with `outcome:
  * "unknown"`, because it may be there; only `outcome: "not-applied"` promises that it is nowhere.
  */
 
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Dot } from '../core/dot.ts';
-import type { NodeApi, PutRequest, ReadOutcome, RequestOptions, WriteOutcome } from '../replica/node-api.ts';
+import type { NodeApi, PutRequest, ReadOutcome, WriteOutcome } from '../replica/node-api.ts';
 import { admitBody, BodyReader, type BodyLimits } from './body-reader.ts';
 import type { FrontendLoad } from './client-connection.ts';
 import type { ClientReply } from './client-reply.ts';
@@ -32,9 +33,9 @@ export interface KeyHandlerOptions {
 }
 
 type Mutable<Type> = { -readonly [Field in keyof Type]: Type[Field] };
-type KeyRequest = Mutable<RequestOptions & { readonly key: Uint8Array }>;
 
 const allow = ['Allow', 'GET, HEAD, PUT, DELETE'];
+const noValue = new Uint8Array(0);
 const defaultContentType = 'application/octet-stream';
 const clientsNotReading: ErrorReply = {
   code: 'OVERLOADED',
@@ -56,59 +57,74 @@ export class KeyHandler {
     this.#replicas = options.node.ring().quorum.n;
   }
 
-  /** Answers a request for a path under `/kv`. Never rejects. */
-  async handle(reply: ClientReply, target: RequestTarget): Promise<void> {
+  /** Answers a request for a path under `/kv`. Never throws or rejects. */
+  handle(reply: ClientReply, target: RequestTarget): void {
+    switch (reply.req.method) {
+      case 'GET':
+      case 'HEAD':
+        void this.#get(reply, target);
+        return;
+      case 'PUT':
+        void this.#put(reply, target);
+        return;
+      case 'DELETE':
+        void this.#delete(reply, target);
+        return;
+      default:
+        reply.refuse({ code: 'METHOD_NOT_ALLOWED', message: `allowed are ${allow[1]}` }, allow);
+    }
+  }
+
+  async #get(reply: ClientReply, target: RequestTarget): Promise<void> {
     try {
-      switch (reply.req.method) {
-        case 'GET':
-        case 'HEAD':
-          return await this.#get(reply, target);
-        case 'PUT':
-          return await this.#put(reply, target);
-        case 'DELETE':
-          return await this.#delete(reply, target);
-        default:
-          reply.refuse({ code: 'METHOD_NOT_ALLOWED', message: `allowed are ${allow[1]}` }, allow);
-      }
+      const request = this.#requestOf(reply, target);
+      checkReadHeaders(reply.req.headers);
+      if (!mayQueue(reply, 0)) return reply.refuse(clientsNotReading);
+      sendRead(reply, await this.#node.get(request));
     } catch (error) {
       reply.refuse(errorReplyOf(error));
     }
   }
 
-  async #get(reply: ClientReply, target: RequestTarget): Promise<void> {
-    const request = this.#requestOf(reply, target);
-    checkReadHeaders(reply.req.headers);
-    if (!mayQueue(reply, 0)) return reply.refuse(clientsNotReading);
-    sendRead(reply, await this.#node.get(request));
-  }
-
   async #put(reply: ClientReply, target: RequestTarget): Promise<void> {
-    const { headers } = reply.req;
-    const request: Mutable<PutRequest> = { ...this.#requestOf(reply, target), value: noValue };
-    checkWriteHeaders(headers);
-    const contentType = contentTypeOf(headers);
-    if (contentType !== undefined) request.contentType = contentType;
-    admitBody(reply.req, reply, this.#bodyLimits.bodyBytesMax);
-    const reader = new BodyReader(reply.req, reply, this.#load, this.#bodyLimits);
+    let reader: BodyReader | undefined;
+    let sent = false;
     try {
+      const request = this.#requestOf(reply, target);
+      const { headers } = reply.req;
+      checkWriteHeaders(headers);
+      const contentType = contentTypeOf(headers);
+      if (contentType !== undefined) request.contentType = contentType;
+      admitBody(reply.req, reply, this.#bodyLimits.bodyBytesMax);
+      reader = new BodyReader(reply.req, reply, this.#load, this.#bodyLimits);
       const value = await reader.read();
       // A client that went away in the middle has written nothing.
       if (value === undefined) return;
       request.value = value;
-      await sendWritten(reply, this.#node.put(request));
+      sent = true;
+      sendWritten(reply, await this.#node.put(request));
+    } catch (error) {
+      refuseWrite(reply, error, sent);
     } finally {
-      reader.release();
+      reader?.release();
     }
   }
 
   async #delete(reply: ClientReply, target: RequestTarget): Promise<void> {
-    const request = this.#requestOf(reply, target);
-    checkWriteHeaders(reply.req.headers);
-    await sendWritten(reply, this.#node.delete(request));
+    let sent = false;
+    try {
+      const request = this.#requestOf(reply, target);
+      checkWriteHeaders(reply.req.headers);
+      sent = true;
+      sendWritten(reply, await this.#node.delete(request));
+    } catch (error) {
+      refuseWrite(reply, error, sent);
+    }
   }
 
-  #requestOf(reply: ClientReply, target: RequestTarget): KeyRequest & { expiresAtMs?: number } {
-    const request: KeyRequest & { expiresAtMs?: number } = { key: keyOfPath(target.path) };
+  /** Reads and deletes have no use for the value, which a put fills in. */
+  #requestOf(reply: ClientReply, target: RequestTarget): Mutable<PutRequest> {
+    const request: Mutable<PutRequest> = { key: keyOfPath(target.path), value: noValue };
     if (target.query !== '') {
       const { ttlMs, ...overrides } = parseRequestOptions(target.query, {
         replicas: this.#replicas,
@@ -122,8 +138,6 @@ export class KeyHandler {
     return request;
   }
 }
-
-const noValue = new Uint8Array(0);
 
 function sendRead(reply: ClientReply, outcome: ReadOutcome): void {
   const { answered, required } = outcome;
@@ -150,14 +164,13 @@ function sendRead(reply: ClientReply, outcome: ReadOutcome): void {
   reply.send(200, headers, reply.req.method === 'HEAD' ? undefined : value);
 }
 
-async function sendWritten(reply: ClientReply, pending: Promise<WriteOutcome>): Promise<void> {
-  let outcome: WriteOutcome;
-  try {
-    outcome = await pending;
-  } catch (error) {
-    // Nobody knows how far the write got before this.
-    return reply.sendError({ ...errorReplyOf(error), details: { outcome: 'unknown' } });
-  }
+/** `sent`: the node has been asked, and nobody knows how far the write got. */
+function refuseWrite(reply: ClientReply, error: unknown, sent: boolean): void {
+  const description = errorReplyOf(error);
+  reply.refuse(sent ? { ...description, details: { outcome: 'unknown' } } : description);
+}
+
+function sendWritten(reply: ClientReply, outcome: WriteOutcome): void {
   switch (outcome.kind) {
     case 'stored':
       return reply.send(204, versionHeaders(outcome.dot, outcome.acknowledged, outcome.required));

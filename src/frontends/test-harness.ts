@@ -48,7 +48,7 @@ export async function startHarness(
   const logged: string[] = [];
   const frontend = createHttpFrontend({
     node,
-    config: { valueBytesMax: 1 << 20, ...config, limits: { lingerMs: 30, ...config.limits } },
+    config: { valueBytesMax: 1 << 20, ...config, limits: { lingerMs: 100, ...config.limits } },
     observer: {
       log: (level, event, message) => void logged.push(`${level} ${event} ${message}`),
       count: (name, by = 1) => counts.set(name, (counts.get(name) ?? 0) + by),
