@@ -146,9 +146,20 @@ describe('a log cut short', () => {
       const opened = await openTestStore(cut.session());
       await assertHolds(opened, log, log.batches.length - 1);
       assert.equal(opened.status().evidenceLost, true);
-      // By now the log ends cleanly and the checkpoint is gone: the loss has to be remembered.
+      // The log grows past where the checkpoint had seen it: that must not make it good again.
+      const later = Array.from({ length: 4 }, (_, index) =>
+        recordOf({ key: `later ${index}`, value: 'x'.repeat(50 + index), wallMs: 7_000 }),
+      );
+      for (const record of later) await opened.merge(record);
       cut.crash();
-      assert.equal((await openTestStore(cut.session())).status().evidenceLost, true);
+      const again = await openTestStore(cut.session());
+      await assertHolds(again, { ...log, batches: [...log.batches, later] }, log.batches.length - 1);
+      for (const record of later) {
+        const held = await again.get(record.key, record.token);
+        assert.deepEqual(Buffer.from(held?.bytes ?? []), Buffer.from(record.bytes));
+      }
+      assert.equal(again.status().evidenceLost, true, 'the loss is remembered');
+      assert.deepEqual(again.status().quarantined, []);
     }
   });
 });

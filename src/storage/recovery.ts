@@ -84,6 +84,8 @@ class Recovery {
       const message = `checkpoint ${number} is set aside and the index rebuilt: ${recovered}`;
       observer.log('warn', 'checkpoint.rejected', message, { file: path, reason: recovered });
       await disk.remove(path);
+      // For good, before the log is cut and grows again: it must never seem to fit what then lies there.
+      await disk.syncDirectory(snapshotDirectory);
     }
     return await this.#fromLog(found);
   }
