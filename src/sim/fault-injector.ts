@@ -80,7 +80,7 @@ export class FaultInjector {
       if (node.scope?.isPaused === true) node.scope.resume();
       this.#cluster.start(node);
     }
-    this.#world.narrator?.tell('the last fault is over');
+    this.#tell('the last fault is over');
   }
 
   async #loop(kind: string, act: () => void): Promise<void> {
@@ -89,6 +89,7 @@ export class FaultInjector {
       if (this.#stopped) return;
       this.#injected += 1;
       this.#world.sometimes.count(`fault.${kind}`);
+      this.#world.traceLog?.add('fault', undefined, { fault: kind });
       act();
     }
   }
@@ -105,6 +106,11 @@ export class FaultInjector {
       }
       await this.#world.sleep(10_000);
     }
+  }
+
+  #tell(text: string): void {
+    this.#world.narrator?.tell(text);
+    this.#world.traceLog?.add('note', undefined, { text });
   }
 
   #powerLoss(): CrashManner {
@@ -134,7 +140,7 @@ export class FaultInjector {
     const node = this.#someNode();
     if (!node.isServing) return;
     node.stop().catch((error: unknown) => {
-      this.#world.narrator?.tell(`${node.id} did not stop well: ${errorMessageOf(error)}`);
+      this.#tell(`${node.id} did not stop well: ${errorMessageOf(error)}`);
     });
   }
 
@@ -142,7 +148,7 @@ export class FaultInjector {
     const node = this.#someNode();
     const { clockOffsetMsMax } = this.#plan;
     const offsetMs = this.#random.between(-clockOffsetMsMax, clockOffsetMsMax);
-    this.#world.narrator?.tell(`the clock of ${node.id} is set to ${offsetMs} ms from true time`);
+    this.#tell(`the clock of ${node.id} is set to ${offsetMs} ms from true time`);
     node.hardware.setOffset(offsetMs);
   }
 
@@ -152,10 +158,10 @@ export class FaultInjector {
     const left = ids.filter(() => this.#random.below(2) === 0);
     const right = ids.filter((id) => !left.includes(id));
     const manner = this.#random.below(2) === 0 ? 'drop' : 'hold';
-    this.#world.narrator?.tell(`partition [${left.join()}] | [${right.join()}] (${manner})`);
+    this.#tell(`partition [${left.join()}] | [${right.join()}] (${manner})`);
     network.partition(left, right, manner);
     await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
-    this.#world.narrator?.tell(`partition [${left.join()}] | [${right.join()}] heals`);
+    this.#tell(`partition [${left.join()}] | [${right.join()}] heals`);
     for (const one of left) for (const other of right) this.#unblockBoth(one, other);
   }
 
@@ -166,10 +172,10 @@ export class FaultInjector {
 
   async #blockOneWay(): Promise<void> {
     const [from, to] = [this.#someNode().id, this.#someNode().id];
-    this.#world.narrator?.tell(`nothing passes from ${from} to ${to}`);
+    this.#tell(`nothing passes from ${from} to ${to}`);
     this.#cluster.network.block(from, to);
     await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
-    this.#world.narrator?.tell(`messages pass from ${from} to ${to} again`);
+    this.#tell(`messages pass from ${from} to ${to} again`);
     this.#cluster.network.unblock(from, to);
   }
 
@@ -177,7 +183,7 @@ export class FaultInjector {
     const [from, to] = [this.#someNode().id, this.#someNode().id];
     const { network } = this.#cluster;
     const delayMicrosMax = this.#random.between(1_000, slowLinkMicrosMax);
-    this.#world.narrator?.tell(`messages from ${from} to ${to} take up to ${delayMicrosMax / 1000} ms`);
+    this.#tell(`messages from ${from} to ${to} take up to ${delayMicrosMax / 1000} ms`);
     network.setLink(from, to, {
       ...network.conditions,
       delayMicrosMin: delayMicrosMax >>> 1,
@@ -194,10 +200,10 @@ export class FaultInjector {
   async #pause(): Promise<void> {
     const { scope, id } = this.#someNode();
     if (scope === undefined || scope.isPaused) return;
-    this.#world.narrator?.tell(`${id} pauses`);
+    this.#tell(`${id} pauses`);
     scope.pause();
     await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
-    this.#world.narrator?.tell(`${id} goes on`);
+    this.#tell(`${id} goes on`);
     scope.resume();
   }
 
@@ -219,10 +225,10 @@ export class FaultInjector {
 
   async #fillDisk(): Promise<void> {
     const node = this.#someNode();
-    this.#world.narrator?.tell(`the disk of ${node.id} is full`);
+    this.#tell(`the disk of ${node.id} is full`);
     node.disk.capacityBytes = node.disk.usedBytes + this.#random.skewed(0, 4_000);
     await this.#world.sleep(this.#random.skewed(0, pauseMicrosMax));
-    this.#world.narrator?.tell(`the disk of ${node.id} has room again`);
+    this.#tell(`the disk of ${node.id} has room again`);
     node.disk.capacityBytes = Number.POSITIVE_INFINITY;
   }
 

@@ -1,5 +1,5 @@
 /**
- * A store that tells a narrator what is merged, kept and read of the key the story is about.
+ * A store that tells what is merged, kept and read: a narrator of the key its story is about, a trace of all.
  */
 
 import type { NodeId } from '../core/config.ts';
@@ -7,16 +7,22 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from '../storage/store.ts';
 import { describeVersion, type Narrator } from './narrator.ts';
+import { keyText, type TraceLog } from './trace-log.ts';
+
+interface Listeners {
+  readonly narrator: Narrator | undefined;
+  readonly traceLog: TraceLog | undefined;
+}
 
 export class NarratedStore implements Store {
   readonly #node: NodeId;
   readonly #store: Store;
-  readonly #narrator: Narrator;
+  readonly #listeners: Listeners;
 
-  constructor(node: NodeId, store: Store, narrator: Narrator) {
+  constructor(node: NodeId, store: Store, listeners: Listeners) {
     this.#node = node;
     this.#store = store;
-    this.#narrator = narrator;
+    this.#listeners = listeners;
   }
 
   async merge(record: StoredRecord): Promise<MergeResult> {
@@ -85,6 +91,8 @@ export class NarratedStore implements Store {
   }
 
   #tell(key: Uint8Array, what: string): void {
-    if (this.#narrator.concerns(key)) this.#narrator.tell(`${this.#node} ${what}`);
+    const { narrator, traceLog } = this.#listeners;
+    if (narrator?.concerns(key) === true) narrator.tell(`${this.#node} ${what}`);
+    traceLog?.add('store', this.#node, { key: keyText(key), text: what });
   }
 }

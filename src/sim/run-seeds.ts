@@ -118,7 +118,7 @@ async function showFailure(verdict: SeedVerdict): Promise<number> {
   const first = broken[0];
   const key = values.key ?? broken.find((one) => one.key !== undefined)?.key ?? '';
   const narrator = new Narrator(new TextEncoder().encode(key));
-  const again = await inMacrotask(() => judgeSeed(seed, narrator));
+  const again = await inMacrotask(() => judgeSeed(seed, { narrator }));
   console.error(
     `\n✘ seed ${seed} breaks ${first?.promise}${key === '' ? '' : ` for ${key}`}: ${first?.message}`,
   );

@@ -9,9 +9,11 @@ import type { BrokenPromise } from './checkers/broken-promise.ts';
 import type { Narrator } from './narrator.ts';
 import { durableWrites, type ScenarioReport } from './scenarios/durable-writes.ts';
 import type { OpenStore } from './sim-node.ts';
+import { SimRandom } from './sim-random.ts';
 import { simulate } from './simulation.ts';
 import { Sometimes } from './sometimes.ts';
-import type { SwarmPlan } from './swarm-plan.ts';
+import { drawPlan, type SwarmPlan } from './swarm-plan.ts';
+import type { TraceLog } from './trace-log.ts';
 
 export interface SeedVerdict extends ScenarioReport {
   readonly seed: number;
@@ -21,12 +23,25 @@ export interface SeedVerdict extends ScenarioReport {
   readonly sometimes: Sometimes;
 }
 
+export interface SeedOptions {
+  /** Instead of the plan that the seed draws; with that very plan the run is the same. */
+  readonly plan?: SwarmPlan | undefined;
+  readonly narrator?: Narrator | undefined;
+  readonly traceLog?: TraceLog | undefined;
+}
+
+/** The plan that a seed draws. */
+export function planOfSeed(seed: number): SwarmPlan {
+  return drawPlan(new SimRandom(seed).fork('plan'));
+}
+
 /** Runs one seed; call it from a macrotask. What the run throws is a broken promise too. */
-export function judgeSeed(seed: number, narrator?: Narrator): SeedVerdict {
+export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict {
+  const { narrator, traceLog, plan = planOfSeed(seed) } = options;
   const sometimes = new Sometimes();
   try {
-    const { result, traceHash, virtualMicros } = simulate({ seed, narrator, sometimes }, (world) =>
-      durableWrites(world, logStoreOf),
+    const { result, traceHash, virtualMicros } = simulate({ seed, narrator, traceLog, sometimes }, (world) =>
+      durableWrites(world, plan, logStoreOf(plan)),
     );
     return { seed, traceHash, virtualMicros, sometimes, ...result };
   } catch (error) {

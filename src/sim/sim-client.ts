@@ -54,6 +54,7 @@ export class SimClient {
       startMicros: this.#world.scheduler.nowMicros,
       end: undefined,
     });
+    this.#tellStart(operation);
     const outcome = await this.#call(node, (api) => api.get({ ...options, key: encoder.encode(key) }));
     operation.end = { micros: this.#world.scheduler.nowMicros, outcome };
     this.#tell(operation, outcome);
@@ -72,6 +73,7 @@ export class SimClient {
       startMicros: this.#world.scheduler.nowMicros,
       end: undefined,
     });
+    this.#tellStart(operation);
     const outcome = await this.#call(node, (api) => request(api, operation.id));
     operation.end = { micros: this.#world.scheduler.nowMicros, outcome };
     this.#tell(operation, outcome);
@@ -116,8 +118,16 @@ export class SimClient {
     return 1 + this.#random.below(travelMicrosMax);
   }
 
+  #tellStart(operation: WriteOperation | ReadOperation): void {
+    const { id, kind, key, node } = operation;
+    const valueBytes = kind === 'put' ? operation.valueBytes : undefined;
+    this.#world.traceLog?.add('request', node, { id, operation: kind, key, valueBytes });
+  }
+
   #tell(operation: WriteOperation | ReadOperation, outcome: WriteOutcome | ReadOutcome | NoAnswer): void {
-    const { narrator } = this.#world;
+    const { narrator, traceLog } = this.#world;
+    const { id, kind, key, node } = operation;
+    traceLog?.add('answer', node, { id, operation: kind, key, outcome: describe(outcome) });
     if (narrator?.concerns(encoder.encode(operation.key)) !== true) return;
     const started = (operation.startMicros / 1000).toFixed(3);
     narrator.tell(

@@ -38,6 +38,7 @@ export class SimCluster {
       random: world.random.fork('network'),
       members: members.map((member) => member.id),
       narrator: world.narrator,
+      traceLog: world.traceLog,
       ...(conditions === undefined ? {} : { conditions }),
     });
     this.nodes = members.map(

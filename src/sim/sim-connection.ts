@@ -81,11 +81,11 @@ export class SimConnection {
     if (link.refusePerMillion > 0 && network.random.chance(link.refusePerMillion)) return false;
     network.framesSent += 1;
     if (link.lossPerMillion > 0 && network.random.chance(link.lossPerMillion)) {
-      network.narrator?.tellFrame('lost', from.transport.id, to.transport.id, frame);
+      network.tellFrame('lost', from.transport.id, to.transport.id, frame);
       return true;
     }
     const blocked = network.blockedBetween(from.transport.id, to.transport.id);
-    network.narrator?.tellFrame(blocked ?? 'sent', from.transport.id, to.transport.id, frame);
+    network.tellFrame(blocked ?? 'sent', from.transport.id, to.transport.id, frame);
     if (blocked === 'hold') to.held.push(frame);
     if (blocked !== undefined) return true;
     this.#carry(from, to, frame);
@@ -150,7 +150,7 @@ export class SimConnection {
         if (!to.isOpen) return;
         network.framesDelivered += 1;
         scheduler.trace.addBytes(frame);
-        network.narrator?.tellFrame('arrived', from.transport.id, to.transport.id, frame);
+        network.tellFrame('arrived', from.transport.id, to.transport.id, frame);
         to.transport.arrived(from.transport, frame.slice());
       });
     });

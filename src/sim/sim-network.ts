@@ -13,6 +13,7 @@ import type { Scheduler } from './scheduler.ts';
 import { SimConnection } from './sim-connection.ts';
 import type { SimRandom } from './sim-random.ts';
 import { SimTransport } from './sim-transport.ts';
+import type { TraceLog } from './trace-log.ts';
 import type { ProcessScope } from './process-scope.ts';
 
 /** How a link treats frames, in one direction. */
@@ -54,6 +55,7 @@ export class SimNetwork {
   framesSent = 0;
   framesDelivered = 0;
   readonly narrator: Narrator | undefined;
+  readonly traceLog: TraceLog | undefined;
   /** Told before each frame is taken; may end the sender's life, and then the frame goes nowhere. */
   beforeSend: ((from: NodeId) => void) | undefined;
   readonly #members: readonly NodeId[];
@@ -68,12 +70,14 @@ export class SimNetwork {
     readonly members: readonly NodeId[];
     readonly conditions?: LinkConditions;
     readonly narrator?: Narrator | undefined;
+    readonly traceLog?: TraceLog | undefined;
   }) {
     this.scheduler = options.scheduler;
     this.random = options.random;
     this.#members = options.members;
     this.conditions = options.conditions ?? healthyLink;
     this.narrator = options.narrator;
+    this.traceLog = options.traceLog;
   }
 
   /** The transport of a new life of a node. */
@@ -198,6 +202,12 @@ export class SimNetwork {
     for (const connection of [...this.#connections]) {
       if (connection.joins(transport)) this.#closeSoon(connection, resetMicrosMax, 'closed by peer');
     }
+  }
+
+  /** Says what becomes of a frame to whoever listens. */
+  tellFrame(what: string, from: NodeId, to: NodeId, frame: Uint8Array): void {
+    this.narrator?.tellFrame(what, from, to, frame);
+    this.traceLog?.addFrame(what, from, to, frame);
   }
 
   /** How long a frame takes now. */

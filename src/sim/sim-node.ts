@@ -103,6 +103,7 @@ export class SimNode {
         trace.addText(path);
         trace.add(position);
         trace.add(bytes);
+        world.traceLog?.add('disk', this.id, { operation, path, position, bytes });
       },
     });
     this.disk.beforeOperation = () => this.beforePortUse();
@@ -149,7 +150,7 @@ export class SimNode {
       store: undefined,
     };
     this.#life = life;
-    world.narrator?.tell(`${this.id} starts`);
+    this.#tell('starts', 'starts');
     const lifeRandom = random.fork(`life ${this.#lives}`);
     const clock = new SimClock({
       hardware: this.hardware,
@@ -169,8 +170,9 @@ export class SimNode {
         observer,
         onFailed: () => this.#exit(life),
       });
-      const { narrator } = world;
-      const store = narrator === undefined ? opened : new NarratedStore(this.id, opened, narrator);
+      const { narrator, traceLog } = world;
+      const isHeard = narrator !== undefined || traceLog !== undefined;
+      const store = isHeard ? new NarratedStore(this.id, opened, { narrator, traceLog }) : opened;
       life.store = store;
       const identityRandom = lifeRandom.fork('identity');
       const identity = await NodeIdentity.open({ disk, config, clock, random: identityRandom });
@@ -187,7 +189,7 @@ export class SimNode {
       });
       await node.start();
       life.node = node;
-      world.narrator?.tell(`${this.id} serves, incarnation ${identity.incarnation}`);
+      this.#tell('serves', `serves, incarnation ${identity.incarnation}`);
     } catch (error) {
       // What the code of a dead process still throws reaches nobody.
       if (this.#life !== life) return await new Promise(() => undefined);
@@ -202,7 +204,7 @@ export class SimNode {
   async stop(): Promise<void> {
     const life = this.#life;
     if (life?.node === undefined) throw new StoreError('INTERNAL', `${this.id} does not serve`);
-    this.#world.narrator?.tell(`${this.id} stops`);
+    this.#tell('stops', 'stops');
     const { node, store } = life;
     life.isStopping = true;
     try {
@@ -216,6 +218,7 @@ export class SimNode {
 
   /** The process is over; the operating system closes what it held. */
   #exitNow(): void {
+    this.#world.traceLog?.add('process', this.id, { event: 'exits' });
     this.disk.crash({ unsynced: 'keep' });
     this.#endLife('killed');
   }
@@ -223,12 +226,10 @@ export class SimNode {
   /** Ends the process now. */
   crash(manner: CrashManner): void {
     if (this.#life === undefined) return;
-    const { sometimes, narrator } = this.#world;
+    const { sometimes } = this.#world;
     sometimes.count(`crash.${manner.kind}`);
     if (this.#life.node === undefined) sometimes.count('crash.while-starting');
-    narrator?.tell(
-      `${this.id} ${manner.kind === 'killed' ? 'is killed' : `loses power (${manner.unsynced})`}`,
-    );
+    this.#tell(manner.kind, manner.kind === 'killed' ? 'is killed' : `loses power (${manner.unsynced})`);
     this.disk.crash({ unsynced: manner.kind === 'killed' ? 'keep' : manner.unsynced });
     this.#endLife(manner.kind);
   }
@@ -264,6 +265,11 @@ export class SimNode {
     this.crash(armed.manner);
   }
 
+  #tell(event: string, text: string): void {
+    this.#world.narrator?.tell(`${this.id} ${text}`);
+    this.#world.traceLog?.add('process', this.id, { event, text });
+  }
+
   #endLife(manner: 'killed' | 'powerLost'): void {
     const compactions = this.#life?.store?.status().compactions ?? 0;
     if (compactions > 0) this.#world.sometimes.count('store.compacted', compactions);
@@ -274,11 +280,12 @@ export class SimNode {
 
   /** Hears the node as long as it lives. */
   #observerOf(scope: ProcessScope): Observer {
-    const { sometimes, narrator } = this.#world;
+    const { sometimes, narrator, traceLog } = this.#world;
     return {
       log: (level, event, message) => {
         if (!scope.isAlive) return;
         sometimes.count(`log ${event}`);
+        traceLog?.add('log', this.id, { level, event, message });
         if (level === 'warn' || level === 'error') narrator?.tellLog(this.id, event, message);
       },
       count: (counter, by) => {

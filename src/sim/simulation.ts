@@ -14,6 +14,7 @@ import { Scheduler } from './scheduler.ts';
 import { SimRandom } from './sim-random.ts';
 import { Sometimes } from './sometimes.ts';
 import { TraceHash } from './trace-hash.ts';
+import type { TraceLog } from './trace-log.ts';
 
 export interface World {
   readonly seed: number;
@@ -23,6 +24,8 @@ export interface World {
   readonly sometimes: Sometimes;
   /** Hears what happens to one key, when somebody asked for its story. */
   readonly narrator: Narrator | undefined;
+  /** Hears everything, when somebody asked for a trace. */
+  readonly traceLog: TraceLog | undefined;
   /** Resolves after so much virtual time. */
   sleep(micros: number): Promise<void>;
 }
@@ -42,6 +45,7 @@ export function simulate<Result>(
   options: {
     readonly seed: number;
     readonly narrator?: Narrator | undefined;
+    readonly traceLog?: TraceLog | undefined;
     readonly sometimes?: Sometimes;
   },
   body: (world: World) => Promise<Result>,
@@ -56,9 +60,11 @@ export function simulate<Result>(
     random,
     sometimes: options.sometimes ?? new Sometimes(),
     narrator: options.narrator,
+    traceLog: options.traceLog,
     sleep: (micros) => new Promise((resolve) => scheduler.after(micros, resolve)),
   };
   options.narrator?.begin(scheduler);
+  options.traceLog?.begin(scheduler);
   const unhandled: unknown[] = [];
   // Holds one entry once the flow has settled.
   const settled: (

@@ -47,7 +47,7 @@ describe('durable writes', () => {
       const first = await assertClean(seed, new Sometimes());
       assert.equal(await assertClean(seed, new Sometimes()), first);
       const narrator = new Narrator(new TextEncoder().encode('key-0'));
-      const told = await inMacrotask(() => judgeSeed(seed, narrator));
+      const told = await inMacrotask(() => judgeSeed(seed, { narrator }));
       assert.equal(told.traceHash, first);
       assert.ok(narrator.lines.length > 20);
     }

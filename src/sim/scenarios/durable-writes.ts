@@ -24,7 +24,7 @@ import { SimClient } from '../sim-client.ts';
 import { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
-import { drawPlan, hasCrashes, type SwarmPlan } from '../swarm-plan.ts';
+import { hasCrashes, type SwarmPlan } from '../swarm-plan.ts';
 import { keyName, runWorkload } from '../workload.ts';
 
 /** What a run found and how much it did. */
@@ -67,13 +67,14 @@ const mendMicros = 2_000_000;
 /** Repairs behind the last reads are done within this time. */
 const repairMicros = 5_000_000;
 
-export async function durableWrites(world: World, openStore: OpenStoreOfPlan): Promise<ScenarioReport> {
-  const plan = drawPlan(world.random.fork('plan'));
-  return await new DurableWrites(world, plan, openStore(plan)).run();
+/** Runs a plan; `openStore` opens stores with the sizes that the plan asks for. */
+export async function durableWrites(
+  world: World,
+  plan: SwarmPlan,
+  openStore: OpenStore,
+): Promise<ScenarioReport> {
+  return await new DurableWrites(world, plan, openStore).run();
 }
-
-/** A store with the sizes that a plan asks for. */
-export type OpenStoreOfPlan = (plan: SwarmPlan) => OpenStore;
 
 class DurableWrites {
   readonly #world: World;
