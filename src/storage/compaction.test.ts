@@ -9,6 +9,7 @@ import type { Clock } from '../ports/clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
 import type { LogStore } from './log-store.ts';
+import { batchHeaderBytes } from './segment-format.ts';
 import { collidingKeys, recordOf } from './store-contract-records.ts';
 
 const n2 = nodeId('n2');
@@ -63,6 +64,21 @@ describe('compaction', () => {
     await assertHeld(rebuilt, newest.values());
     assert.equal(rebuilt.status().logEntries, 400);
     assert.equal(rebuilt.status().evidenceLost, false);
+  });
+
+  test('ends its file so that one that was cut short is found out', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    await overwrite(store, 40, 10);
+    await settled(store);
+    await store.close();
+    const [first = ''] = disk.paths().filter((path) => path.endsWith('.seg'));
+    assert.doesNotMatch(first, /\.1\.seg$/);
+    for (const path of disk.paths()) if (!path.endsWith('.seg')) disk.removeNow(path);
+    disk.truncateNow(first, (disk.readNow(first)?.length ?? 0) - batchHeaderBytes);
+    const opened = await openTestStore(disk.session(), small);
+    assert.equal(opened.status().evidenceLost, true);
+    assert.match(opened.status().quarantined[0]?.reason ?? '', /cut short/);
   });
 
   test('keeps keys of one token apart', async () => {

@@ -394,6 +394,21 @@ describe('hint files', () => {
     }
   });
 
+  test('do not hide that their segment has been cut short', async () => {
+    const records = recordsOf(30);
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { segmentBytesMax: 600 });
+    await mergeAll(store, records);
+    await store.close();
+    for (const path of disk.paths()) if (path.endsWith('.ckpt')) disk.removeNow(path);
+    const [first = ''] = segmentPaths(disk);
+    disk.truncateNow(first, (disk.readNow(first)?.length ?? 0) - 5);
+    const opened = await openTestStore(disk.session());
+    assert.equal(await countHeld(opened, records), records.length - 1);
+    assert.equal(opened.status().evidenceLost, true);
+    assert.equal(opened.status().quarantined[0]?.file, first);
+  });
+
   test('of segments that are gone, and unfinished files, are deleted', async () => {
     const disk = await severalSegments(recordsOf(30));
     const leftovers = ['log/00000077-00000077.1.hint', 'log/00000001-00000002.2.seg.tmp', 'snapshot/1.tmp'];

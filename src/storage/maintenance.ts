@@ -140,7 +140,6 @@ export class Maintenance {
 
   async #checkpoint(): Promise<void> {
     const bytes = this.#bytesSinceCheckpoint;
-    const replaced = [...this.#replaced];
     // Counted anew from here even if this fails, or a full disk would be tried at every batch.
     this.#bytesSinceCheckpoint = 0;
     await this.#options.checkpointer.write();
@@ -148,12 +147,13 @@ export class Maintenance {
       logBytes: bytes,
     });
     const { disk } = this.#options;
+    const replaced = this.#replaced;
     for (const segment of replaced) {
       segment.retire();
       await disk.remove(segment.path);
       await disk.remove(hintPathOf(segment.path));
     }
-    this.#replaced = this.#replaced.filter((segment) => !replaced.includes(segment));
+    this.#replaced = [];
     if (replaced.length > 0) await disk.syncDirectory(logDirectory);
   }
 
