@@ -72,7 +72,7 @@ describe('compaction', () => {
     await overwrite(store, 40, 10);
     await settled(store);
     await store.close();
-    const [first = ''] = disk.paths().filter((path) => path.endsWith('.seg'));
+    const first = disk.paths().find((path) => path.endsWith('.seg')) ?? '';
     assert.doesNotMatch(first, /\.1\.seg$/);
     for (const path of disk.paths()) if (!path.endsWith('.seg')) disk.removeNow(path);
     disk.truncateNow(first, (disk.readNow(first)?.length ?? 0) - batchHeaderBytes);
