@@ -1,0 +1,146 @@
+/**
+ * Whether a register's history is linearizable, in O(n log n): by zones (Gibbons and Korach, "Testing shared
+ * memories", SIAM J. Comput. 1997, §4.1).
+ *
+ * Values are unique, so in any order a write and the reads of its value, its *cluster*, stand together. A
+ * cluster's zone runs from the earliest end of its operations to their latest start. Cluster A has to come
+ * before B when some operation of A ended before one of B started: when A's earliest end lies before B's latest
+ * start. The history is linearizable exactly if no two clusters have to come before each other (longer
+ * circles contain such a pair) and no read ended before the write of its value started.
+ *
+ * A maybe-write that nobody read never took effect; one that was read has no end of its own.
+ */
+
+import type { RegisterOperation, RegisterVerdict } from './register.ts';
+
+interface Cluster {
+  readonly value: string | undefined;
+  /** Undefined for what was there before the first write. */
+  readonly write: RegisterOperation | undefined;
+  earliestEnd: { micros: number; operation: RegisterOperation | undefined };
+  latestStart: { micros: number; operation: RegisterOperation | undefined };
+}
+
+/** Reads without an end say nothing and must be left out. Throws for two writes of one value. */
+export function judgeByZones(operations: readonly RegisterOperation[]): RegisterVerdict {
+  const clusters = clustersOfWrites(operations);
+  for (const read of operations) {
+    if (read.kind !== 'read') continue;
+    const cluster = clusters.get(read.value);
+    if (cluster === undefined) return violation([read, read], `#${read.id} read a value that nobody wrote`);
+    const { write } = cluster;
+    if (write !== undefined && endOf(read) < write.startMicros) {
+      return violation([read, write], `#${read.id} read the value of #${write.id} before that was written`);
+    }
+    extend(cluster, read);
+  }
+  return judgeClusters([...clusters.values()].filter(tookEffect));
+}
+
+function clustersOfWrites(operations: readonly RegisterOperation[]): Map<string | undefined, Cluster> {
+  const before = { micros: Number.NEGATIVE_INFINITY, operation: undefined };
+  const clusters = new Map<string | undefined, Cluster>([
+    [undefined, { value: undefined, write: undefined, earliestEnd: before, latestStart: before }],
+  ]);
+  for (const write of operations) {
+    if (write.kind !== 'write') continue;
+    if (clusters.has(write.value)) throw new RangeError(`#${write.id} writes a value for the second time`);
+    clusters.set(write.value, {
+      value: write.value,
+      write,
+      earliestEnd: { micros: endOf(write), operation: write },
+      latestStart: { micros: write.startMicros, operation: write },
+    });
+  }
+  return clusters;
+}
+
+function extend(cluster: Cluster, read: RegisterOperation): void {
+  const end = endOf(read);
+  if (end < cluster.earliestEnd.micros) cluster.earliestEnd = { micros: end, operation: read };
+  if (read.startMicros > cluster.latestStart.micros) {
+    cluster.latestStart = { micros: read.startMicros, operation: read };
+  }
+}
+
+function tookEffect(cluster: Cluster): boolean {
+  return cluster.earliestEnd.micros !== Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Looks for two clusters of which each has to come before the other. Of those that have to come before B, which
+ * are the first ones by their earliest end, the one with the latest start is the one to fear.
+ */
+function judgeClusters(clusters: Cluster[]): RegisterVerdict {
+  clusters.sort((left, right) => left.earliestEnd.micros - right.earliestEnd.micros);
+  const latest = latestTwoOfPrefixes(clusters);
+  for (const cluster of clusters) {
+    const predecessors = countEndingBefore(clusters, cluster.latestStart.micros);
+    const [first, second] = latest[predecessors] ?? [];
+    const other = first === cluster ? second : first;
+    if (other !== undefined && cluster.earliestEnd.micros < other.latestStart.micros) {
+      return describeConflict(other, cluster);
+    }
+  }
+  return { linearizable: true };
+}
+
+/** For every prefix the two clusters with the latest starts. */
+function latestTwoOfPrefixes(clusters: readonly Cluster[]): (readonly Cluster[])[] {
+  let latest: readonly Cluster[] = [];
+  const prefixes = [latest];
+  for (const cluster of clusters) {
+    const [first, second] = latest;
+    if (first === undefined || cluster.latestStart.micros > first.latestStart.micros) {
+      latest = first === undefined ? [cluster] : [cluster, first];
+    } else if (second === undefined || cluster.latestStart.micros > second.latestStart.micros) {
+      latest = [first, cluster];
+    }
+    prefixes.push(latest);
+  }
+  return prefixes;
+}
+
+/** How many clusters have an earliest end before an instant; they are sorted by it. */
+function countEndingBefore(clusters: readonly Cluster[], micros: number): number {
+  let low = 0;
+  let high = clusters.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((clusters[middle]?.earliestEnd.micros ?? micros) < micros) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function describeConflict(one: Cluster, other: Cluster): RegisterVerdict {
+  const [earlier, later] = one.earliestEnd.micros <= other.earliestEnd.micros ? [one, other] : [other, one];
+  const ended = later.earliestEnd.operation;
+  const started = earlier.latestStart.operation;
+  const message =
+    `${nameOf(later, 'end')} had ended before ${nameOf(earlier, 'start')} started, but ` +
+    `${nameOf(earlier, 'end')} had ended before ${nameOf(later, 'start')} started: ` +
+    'each of the two values would have to come wholly before the other';
+  return violation([ended ?? started, started ?? ended], message);
+}
+
+function nameOf(cluster: Cluster, edge: 'end' | 'start'): string {
+  const { operation } = edge === 'end' ? cluster.earliestEnd : cluster.latestStart;
+  if (operation === undefined) return 'the empty beginning';
+  const what = cluster.value === undefined ? 'nothing' : `“${cluster.value}”`;
+  return `#${operation.id} (${operation.kind} of ${what})`;
+}
+
+function violation(
+  pair: readonly [RegisterOperation | undefined, RegisterOperation | undefined],
+  message: string,
+): RegisterVerdict {
+  const [first, second] = pair
+    .filter((operation) => operation !== undefined)
+    .toSorted((left, right) => left.startMicros - right.startMicros || left.id - right.id);
+  return { linearizable: false, pair: [first?.id ?? 0, second?.id ?? 0], message };
+}
+
+function endOf(operation: RegisterOperation): number {
+  return operation.endMicros ?? Number.POSITIVE_INFINITY;
+}
