@@ -5,8 +5,11 @@
  * how to run it again. Now and then a seed is run twice: its two traces must have the same hash.
  */
 
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { inMacrotask } from './drain.ts';
+import { History } from './history.ts';
+import { historyJson } from './linearizability/history-json.ts';
 import { Narrator } from './narrator.ts';
 import { rarePaths } from './scenarios/durable-writes.ts';
 import { judgeSeed, type SeedVerdict } from './seed-verdict.ts';
@@ -36,6 +39,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     key: { type: 'string' },
     counters: { type: 'boolean', default: false },
+    history: { type: 'string' },
   },
 });
 
@@ -44,7 +48,7 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   const [seeds, from] = [Number(values.seeds), Number(values.from)];
   if (!Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from)) {
-    console.error('usage: run-seeds.ts [--seeds N] [--from SEED] [--key KEY] [--counters]');
+    console.error('usage: run-seeds.ts [--seeds N] [--from SEED] [--key KEY] [--counters] [--history FILE]');
     return 2;
   }
   const totals: Totals = {
@@ -59,8 +63,14 @@ async function main(): Promise<number> {
   const startMs = performance.now();
   let shownMs = startMs;
   for (let seed = from; seed < from + seeds; seed++) {
-    const verdict = await inMacrotask(() => judgeSeed(seed));
+    const history = new History();
+    const verdict = await inMacrotask(() => judgeSeed(seed, { history }));
     add(totals, verdict);
+    // That of the seed that fails, or of the last one.
+    const isLast = verdict.broken.length > 0 || seed === from + seeds - 1;
+    if (values.history !== undefined && isLast) {
+      writeFileSync(values.history, historyJson(history.operations));
+    }
     if (verdict.broken.length > 0) return await showFailure(verdict);
     if (seed % twiceOneIn === 0 && !(await isRepeatable(verdict, totals))) return 1;
     if (performance.now() - shownMs > progressEveryMs) {

@@ -6,6 +6,7 @@ import { crc32 } from '../core/crc32.ts';
 import { errorMessageOf } from '../core/errors.ts';
 import { openLogStore } from '../storage/log-store.ts';
 import type { BrokenPromise } from './checkers/broken-promise.ts';
+import { History } from './history.ts';
 import type { Narrator } from './narrator.ts';
 import { durableWrites, type ScenarioReport } from './scenarios/durable-writes.ts';
 import type { OpenStore } from './sim-node.ts';
@@ -28,6 +29,8 @@ export interface SeedOptions {
   readonly plan?: SwarmPlan | undefined;
   readonly narrator?: Narrator | undefined;
   readonly traceLog?: TraceLog | undefined;
+  /** Filled with all that clients did and were told. */
+  readonly history?: History | undefined;
 }
 
 /** The plan that a seed draws. */
@@ -37,11 +40,11 @@ export function planOfSeed(seed: number): SwarmPlan {
 
 /** Runs one seed; call it from a macrotask. What the run throws is a broken promise too. */
 export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict {
-  const { narrator, traceLog, plan = planOfSeed(seed) } = options;
+  const { narrator, traceLog, plan = planOfSeed(seed), history = new History() } = options;
   const sometimes = new Sometimes();
   try {
     const { result, traceHash, virtualMicros } = simulate({ seed, narrator, traceLog, sometimes }, (world) =>
-      durableWrites(world, plan, logStoreOf(plan)),
+      durableWrites(world, plan, logStoreOf(plan), history),
     );
     return { seed, traceHash, virtualMicros, sometimes, ...result };
   } catch (error) {
@@ -53,7 +56,8 @@ export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict 
   }
 }
 
-function logStoreOf(plan: SwarmPlan): OpenStore {
+/** Opens log-structured stores with the sizes of a plan. */
+export function logStoreOf(plan: SwarmPlan): OpenStore {
   return ({ config, disk, clock, random, observer, onFailed }) =>
     openLogStore({
       onFailed,

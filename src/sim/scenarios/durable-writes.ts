@@ -6,22 +6,21 @@
  * not only held in memory.
  */
 
-import type { Member, NodeId } from '../../core/config.ts';
-import { isNodeId } from '../../core/config.ts';
-import { StoreError } from '../../core/errors.ts';
 import { acknowledgedWritesSurvive } from '../checkers/acknowledged-writes-survive.ts';
 import type { BrokenPromise } from '../checkers/broken-promise.ts';
 import { causallyLaterWins } from '../checkers/causally-later-wins.ts';
 import { clocksNeverRunBack } from '../checkers/clocks-never-run-back.ts';
 import { everythingIsServed } from '../checkers/everything-is-served.ts';
 import { hintsDrain } from '../checkers/hints-drain.ts';
+import { keysAreRegisters } from '../checkers/keys-are-registers.ts';
 import { noInventedValues } from '../checkers/no-invented-values.ts';
 import { readsNeverGoBack } from '../checkers/reads-never-go-back.ts';
 import { replicasConverge, type CopiesOfKey } from '../checkers/replicas-converge.ts';
 import { FaultInjector } from '../fault-injector.ts';
-import { History, type ReadOperation } from '../history.ts';
+import type { History, ReadOperation } from '../history.ts';
+import { plannedCluster } from '../planned-cluster.ts';
 import { SimClient } from '../sim-client.ts';
-import { SimCluster } from '../sim-cluster.ts';
+import type { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
 import { hasCrashes, type SwarmPlan } from '../swarm-plan.ts';
@@ -67,27 +66,29 @@ const mendMicros = 2_000_000;
 /** Repairs behind the last reads are done within this time. */
 const repairMicros = 5_000_000;
 
-/** Runs a plan; `openStore` opens stores with the sizes that the plan asks for. */
+/** Runs a plan; `openStore` opens stores with the sizes that the plan asks for, and `history` is filled. */
 export async function durableWrites(
   world: World,
   plan: SwarmPlan,
   openStore: OpenStore,
+  history: History,
 ): Promise<ScenarioReport> {
-  return await new DurableWrites(world, plan, openStore).run();
+  return await new DurableWrites(world, plan, openStore, history).run();
 }
 
 class DurableWrites {
   readonly #world: World;
   readonly #plan: SwarmPlan;
   readonly #cluster: SimCluster;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #client: SimClient;
   readonly #troubles: string[] = [];
 
-  constructor(world: World, plan: SwarmPlan, openStore: OpenStore) {
+  constructor(world: World, plan: SwarmPlan, openStore: OpenStore, history: History) {
     this.#world = world;
     this.#plan = plan;
-    this.#cluster = newCluster(world, plan, openStore);
+    this.#history = history;
+    this.#cluster = plannedCluster(world, plan, openStore);
     const random = world.random.fork('checking client');
     this.#client = new SimClient({ world, history: this.#history, random });
   }
@@ -121,6 +122,10 @@ class DurableWrites {
         ...noInventedValues({ history: history.operations }),
         ...(this.#quorumsAlwaysMeet()
           ? readsNeverGoBack({ history: history.operations, readQuorumsMeet })
+          : []),
+        // One node stamps all writes in their order; among several each client knows only what it saw itself.
+        ...(this.#quorumsAlwaysMeet() && readQuorumsMeet
+          ? keysAreRegisters({ history: history.operations, stampsFollowTime: this.#plan.nodes === 1 })
           : []),
         ...hintsDrain({ hints }),
         ...causallyLaterWins({ history: history.operations }),
@@ -199,31 +204,4 @@ class DurableWrites {
   #quorumsAlwaysMeet(): boolean {
     return this.#plan.quorumMode === 'strict' || this.#plan.nodes === this.#plan.quorum.n;
   }
-}
-
-function newCluster(world: World, plan: SwarmPlan, openStore: OpenStore): SimCluster {
-  const members = Array.from({ length: plan.nodes }, (_, index) => memberNamed(`n${index + 1}`));
-  const clocks = world.random.fork('clocks');
-  const around = (max: number): number => clocks.between(-max, max);
-  return new SimCluster(world, {
-    members,
-    config: {
-      clusterName: 'simulated',
-      partitions: plan.partitions,
-      quorum: plan.quorum,
-      quorumMode: plan.quorumMode,
-      valueBytesMax: 1 << 20,
-      timing: plan.timing,
-    },
-    openStore,
-    conditions: plan.conditions,
-    clockOffsetMs: () => around(plan.clockOffsetMsMax),
-    clockDriftPerMillion: () => around(plan.clockDriftPerMillionMax),
-  });
-}
-
-function memberNamed(name: string): Member {
-  const id: NodeId | undefined = isNodeId(name) ? name : undefined;
-  if (id === undefined) throw new StoreError('INTERNAL', `${name} is no node id`);
-  return { id, weight: 1, zone: '' };
 }
