@@ -34,6 +34,13 @@ export class VersionFloor {
 
   /** The newest version known before an instant. */
   before(micros: number): KnownVersion | undefined {
-    return this.#rising.findLast((entry) => entry.micros < micros);
+    let low = 0;
+    let high = this.#rising.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#rising[middle]?.micros ?? micros) < micros) low = middle + 1;
+      else high = middle;
+    }
+    return this.#rising[low - 1];
   }
 }

@@ -120,6 +120,26 @@ describe('the register of a key', () => {
   });
 });
 
+describe('a long history', () => {
+  test('ten thousand operations on one key are judged well within ten seconds', () => {
+    const history = Array.from({ length: 5_000 }, (_, index) => {
+      const [id, startMicros] = [2 * index + 1, 100 * index];
+      const outcome = index % 10 === 9 ? ({ kind: 'lost' } as const) : stored(startMicros);
+      const seen = index % 10 === 9 ? index - 1 : index;
+      return [
+        write(id, [startMicros, startMicros + 50], outcome),
+        read(id + 1, [startMicros + 60, startMicros + 130], found(100 * seen, 2 * seen + 1)),
+      ];
+    }).flat();
+    const startMs = performance.now();
+    assert.deepEqual(problems(history), []);
+    const stale = read(10_001, [1_000_000, 1_000_010], found(0, 1));
+    assert.equal(problems([...history, stale]).length, 1);
+    const tookMs = performance.now() - startMs;
+    assert.ok(tookMs < 5_000, `${tookMs} ms`);
+  });
+});
+
 describe('a history as JSON', () => {
   const history = [
     write(1, [0, 10], stored(5)),
