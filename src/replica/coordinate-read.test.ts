@@ -1,0 +1,94 @@
+/** What a coordinator believes of the answers to its read; the flows themselves are in coordination.test.ts. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
+import { crc32 } from '../core/crc32.ts';
+import { decodeRecord, encodeRecord } from '../core/record.ts';
+import type { Transport } from '../ports/transport.ts';
+import { decodeMessage } from '../protocol/message-codec.ts';
+import type { Reply } from '../protocol/messages.ts';
+import { ManualClock } from '../sim/manual-clock.ts';
+import { SimDisk } from '../sim/sim-disk.ts';
+import { SimRandom } from '../sim/sim-random.ts';
+import { openTestStore } from '../storage/log-store-harness-contract.ts';
+import { coordinateRead } from './coordinate-read.ts';
+import type { Coordination } from './coordination.ts';
+import { Counters } from './counters.ts';
+import { NodeClock } from './node-clock.ts';
+import { placementFor } from './node.ts';
+import { ReadRepair } from './read-repair.ts';
+import { RemoteCalls } from './remote-calls.ts';
+import { Replica } from './replica.ts';
+
+const [n1, n2, n3] = ['n1' as NodeId, 'n2' as NodeId, 'n3' as NodeId];
+const key = new TextEncoder().encode('cart/1');
+const wallMs = 1_000_000;
+
+test('a record that was damaged on its way to the coordinator is asked of the next holder', async () => {
+  const config: NodeConfig = {
+    id: n1,
+    members: [n1, n2, n3].map((id) => ({ id, weight: 1, zone: id })),
+    clusterName: 'test',
+    partitions: 16,
+    quorum: { n: 3, r: 3, w: 2 },
+    quorumMode: 'sloppy',
+    valueBytesMax: 1024,
+    timing: defaultTiming,
+  };
+  const value = new TextEncoder().encode('apples');
+  const record = encodeRecord({ key, dot: { wallMs, counter: 1, actor: 'n2.abcdef' }, value }, crc32);
+  const damagedBytes = record.bytes.slice();
+  damagedBytes.set([0x41], damagedBytes.length - 1);
+  const damaged = decodeRecord(damagedBytes);
+
+  // The first peer that is asked for the record hands out a damaged one, the next what was written.
+  const handedOut: NodeId[] = [];
+  const answer = (peer: NodeId, want: 'record' | 'digest'): Reply => {
+    if (want === 'digest') return { kind: 'digest', evidence: true, digest: record.version };
+    handedOut.push(peer);
+    return { kind: 'record', evidence: true, record: handedOut.length === 1 ? damaged : record };
+  };
+  const clock = new ManualClock(wallMs);
+  const observer = new Counters({ log: () => undefined, count: () => undefined });
+  const nodeClock = new NodeClock({
+    clock,
+    clockSkewMsMax: config.timing.clockSkewMsMax,
+    boundAtStartMs: 0,
+    saveBound: () => Promise.resolve(),
+  });
+  const transport: Pick<Transport, 'send'> = {
+    send(to, frame) {
+      const message = decodeMessage(frame);
+      if (message.type !== 'request') return false;
+      const { request } = message;
+      const reply: Reply = request.kind === 'get' ? answer(to, request.want) : { kind: 'stored' };
+      setImmediate(() => calls.onReply({ id: to, incarnation: 1 }, message.header, reply));
+      return true;
+    },
+  };
+  const calls = new RemoteCalls({
+    transport: transport as Transport,
+    clock,
+    epoch: 1,
+    incarnation: 1,
+    clockReading: () => nodeClock.last,
+    peerIncarnation: () => 1,
+  });
+  const store = await openTestStore(new SimDisk());
+  const placement = placementFor(config);
+  const checksum = crc32;
+  const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
+  const random = new SimRandom(1);
+  const coordination: Coordination = {
+    ...{ config, placement, replica, calls, nodeClock, clock, random, checksum, observer },
+    isUp: () => true,
+  };
+
+  const request = { key, r: 3, timeoutMs: 1_000 };
+  const outcome = await coordinateRead(coordination, new ReadRepair(coordination), request);
+  assert.ok(outcome.kind === 'found');
+  assert.equal(new TextDecoder().decode(outcome.version.value), 'apples');
+  assert.equal(new Set(handedOut).size, 2);
+  await store.close();
+});

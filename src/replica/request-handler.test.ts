@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
+import { crc32 } from '../core/crc32.ts';
+import { decodeRecord, encodeRecord, type StoredRecord } from '../core/record.ts';
+import { tokenOf } from '../core/token.ts';
+import type { Transport } from '../ports/transport.ts';
+import { decodeMessage, encodeRequest } from '../protocol/message-codec.ts';
+import type { Reply, Request } from '../protocol/messages.ts';
+import { ManualClock } from '../sim/manual-clock.ts';
+import { SimDisk } from '../sim/sim-disk.ts';
+import { openTestStore } from '../storage/log-store-harness-contract.ts';
+import type { LogStore } from '../storage/log-store.ts';
+import { Counters } from './counters.ts';
+import { NodeClock } from './node-clock.ts';
+import { placementFor, staticEpoch } from './node.ts';
+import { RemoteCalls } from './remote-calls.ts';
+import { Replica } from './replica.ts';
+import { RequestHandler } from './request-handler.ts';
+
+const n1 = 'n1' as NodeId;
+const n2 = 'n2' as NodeId;
+const key = new TextEncoder().encode('cart/1');
+const wallMs = 1_000_000;
+const config: NodeConfig = {
+  id: n1,
+  members: [n1, n2].map((id) => ({ id, weight: 1, zone: id })),
+  clusterName: 'test',
+  partitions: 16,
+  quorum: { n: 2, r: 1, w: 1 },
+  quorumMode: 'sloppy',
+  valueBytesMax: 1024,
+  timing: defaultTiming,
+};
+
+interface Node {
+  readonly store: LogStore;
+  readonly handler: RequestHandler;
+  readonly counters: Counters;
+  /** Sends a request as n2 and waits for the reply. */
+  ask(request: Request, epoch?: number): Promise<Reply>;
+}
+
+async function startHandler(disk = new SimDisk()): Promise<Node> {
+  const clock = new ManualClock(wallMs);
+  const replies: ((reply: Reply) => void)[] = [];
+  const transport: Pick<Transport, 'send'> = {
+    send(_to, frame) {
+      const message = decodeMessage(frame);
+      if (message.type === 'reply') replies.shift()?.(message.reply);
+      return true;
+    },
+  };
+  const counters = new Counters({ log: () => undefined, count: () => undefined });
+  const store = await openTestStore(disk);
+  const nodeClock = new NodeClock({
+    clock,
+    clockSkewMsMax: config.timing.clockSkewMsMax,
+    boundAtStartMs: 0,
+    saveBound: () => Promise.resolve(),
+  });
+  const shared = { transport: transport as Transport, nodeClock, observer: counters, epoch: staticEpoch };
+  const calls = new RemoteCalls({
+    ...shared,
+    clock,
+    incarnation: 1,
+    clockReading: () => nodeClock.last,
+    peerIncarnation: () => 1,
+  });
+  const placement = placementFor(config);
+  const replica = new Replica({
+    config,
+    store,
+    placement,
+    clock: nodeClock,
+    checksum: crc32,
+    observer: counters,
+  });
+  const handler = new RequestHandler({ ...shared, replica, calls });
+  const ask = (request: Request, epoch = staticEpoch): Promise<Reply> =>
+    new Promise((resolve) => {
+      replies.push(resolve);
+      const header = { epoch, incarnation: 1, sequence: 1, clock: { wallMs, counter: 0 } };
+      handler.onFrame({ id: n2, incarnation: 1 }, encodeRequest(header, request));
+    });
+  return { store, handler, counters, ask };
+}
+
+function putOf(record: StoredRecord): Request {
+  return { kind: 'put', timeoutMs: 1_000, hintFor: undefined, record };
+}
+
+function recordOf(value: string): StoredRecord {
+  const dot = { wallMs, counter: 1, actor: 'n2.abcdef' };
+  return encodeRecord({ key, dot, value: new TextEncoder().encode(value) }, crc32);
+}
+
+const get: Request = { kind: 'get', timeoutMs: 1_000, want: 'record', key };
+
+test('a record is stored and read back, and its owner is evidence', async () => {
+  const { store, ask } = await startHandler();
+  assert.deepEqual(await ask(get), { kind: 'nothing', evidence: true });
+  assert.deepEqual(await ask(putOf(recordOf('apples'))), { kind: 'stored' });
+  const reply = await ask(get);
+  assert.ok(reply.kind === 'record' && reply.evidence);
+  await store.close();
+});
+
+test('a request from another placement epoch is refused, and nothing is stored', async () => {
+  const { store, ask } = await startHandler();
+  for (const request of [putOf(recordOf('apples')), get]) {
+    const reply = await ask(request, staticEpoch + 1);
+    assert.ok(reply.kind === 'refused' && reply.code === 'PLACEMENT_MISMATCH');
+  }
+  assert.equal(await store.get(key, tokenOf(key)), undefined);
+  await store.close();
+});
+
+test('a record that was damaged on the way is refused, and nothing is stored', async () => {
+  const { store, ask } = await startHandler();
+  const bytes = recordOf('apples').bytes.slice();
+  bytes.set([0x41], bytes.length - 1);
+  const reply = await ask(putOf(decodeRecord(bytes)));
+  assert.ok(reply.kind === 'refused' && reply.code === 'RECORD_CORRUPT');
+  assert.equal(await store.get(key, tokenOf(key)), undefined);
+  await store.close();
+});
+
+test('a node whose disk has lost something still answers, but as no evidence', async () => {
+  const disk = new SimDisk();
+  await disk.makeDirectory('quarantine');
+  disk.writeNow('quarantine/evidence-lost', new Uint8Array(0));
+  const { store, ask } = await startHandler(disk);
+  assert.deepEqual(await ask(get), { kind: 'nothing', evidence: false });
+  await ask(putOf(recordOf('apples')));
+  const reply = await ask(get);
+  assert.ok(reply.kind === 'record' && !reply.evidence);
+  await store.close();
+});
+
+test('a frame that does not parse is counted and answered by nothing', async () => {
+  const { store, handler, counters } = await startHandler();
+  handler.onFrame({ id: n2, incarnation: 1 }, Uint8Array.of(1, 2, 3));
+  assert.equal(counters.read('frames.refused'), 1);
+  await store.close();
+});
+
+test('a node that is stopping refuses requests, and still answers pings', async () => {
+  const { store, handler, ask } = await startHandler();
+  handler.stop();
+  const reply = await ask(get);
+  assert.ok(reply.kind === 'refused' && reply.code === 'STOPPING');
+  assert.deepEqual(await ask({ kind: 'ping' }), { kind: 'pong' });
+  await store.close();
+});
