@@ -20,6 +20,7 @@ import { parseArgs } from 'node:util';
 
 import { composeNode } from '../src/cli/compose-node.ts';
 import { freePorts } from '../src/cli/free-ports.ts';
+import { heapFlags } from '../src/cli/launch-node.ts';
 import { serveSettings } from '../src/cli/serve-settings.ts';
 import { silentObserver } from '../src/ports/observer.ts';
 import type { DynamoNode } from '../src/replica/node.ts';
@@ -110,7 +111,7 @@ async function start(dataDir: string): Promise<Started> {
   const words = [main, 'serve', '--data-dir', dataDir, '--listen', url.host];
   const cache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'mini-dynamo');
   const startedAt = performance.now();
-  const child = spawn(process.execPath, words, {
+  const child = spawn(process.execPath, [...heapFlags, ...words], {
     stdio: 'ignore',
     env: { NODE_COMPILE_CACHE: cache, ...process.env },
   });
