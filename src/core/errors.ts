@@ -6,7 +6,8 @@
  * the public contract, its message names what, where and what to do.
  */
 
-const errorCodes = [
+/** All codes of this version. */
+export const errorCodes = [
   // The request itself.
   'BAD_REQUEST',
   'MISSING_KEY',
@@ -50,7 +51,7 @@ const errorCodes = [
   'INTERNAL',
 ] as const;
 
-/** Stable error codes; the HTTP status and the meaning of each are listed in docs/architecture.md. */
+/** Stable error codes; the HTTP status and the meaning of each are listed in docs/errors.md. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 const knownCodes: ReadonlySet<string> = new Set(errorCodes);

@@ -3,7 +3,7 @@
  *
  * 4xx: the request itself is at fault, and sending it again changes nothing. 503: this node or its
  * quorum cannot do it now; 507: there is no space. A code that clients may retry carries the
- * seconds of its `Retry-After`. `docs/architecture.md` lists the meaning of each code.
+ * seconds of its `Retry-After`. `docs/errors.md` lists the meaning of each code.
  */
 
 import type { ErrorCode } from '../core/errors.ts';
