@@ -1,8 +1,6 @@
 /**
- * The shape of `nodes.json`, field by field, and the sentences for what does not fit it.
- *
- * Every schema below carries what is allowed as "must be …", so that a problem always reads
- * `nodes[1].addr is "x", but must be host:port, …`.
+ * The shape of `nodes.json`, field by field. Every schema carries what is allowed as "must be …", for the
+ * sentences of `schema-problems.ts`.
  */
 
 import { z } from 'zod';
@@ -11,6 +9,7 @@ import { defaultTiming, isNodeId, type Durability, type NodeId } from '../core/c
 import { limits } from '../core/limits.ts';
 import { addressForm, parseAddress, type Address } from './address.ts';
 import { durabilityForm, engines, parseDurability } from './cluster-settings.ts';
+import { problemsOf } from './schema-problems.ts';
 
 const idForm = '1 to 64 letters, digits, "_" or "-"';
 
@@ -109,51 +108,11 @@ export function checkShape(
   | { readonly ok: false; readonly problems: readonly string[] } {
   const result = fileSchema.safeParse(raw);
   if (result.success) return { ok: true, file: result.data };
-  return { ok: false, problems: result.error.issues.flatMap(problemsOf(raw)) };
-}
-
-/** Turns what zod found into sentences; unknown fields are one problem each. */
-function problemsOf(raw: unknown): (issue: z.core.$ZodIssue) => string[] {
-  return (issue) => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => {
-        const field = formatPath([...issue.path, key]);
-        return `${field} is not a setting here; allowed are ${fieldsAt(issue.path).join(', ')}`;
-      });
-    }
-    const value = valueAt(raw, issue.path);
-    const field = issue.path.length === 0 ? 'the file' : formatPath(issue.path);
-    if (value === undefined) return [`${field} is missing; it ${issue.message}`];
-    return [`${field} is ${shorten(JSON.stringify(value))}, but ${issue.message}`];
-  };
+  return { ok: false, problems: problemsOf(raw, result.error, fieldsAt) };
 }
 
 function fieldsAt(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'nodes') return Object.keys(nodeSchema.shape);
   if (path[0] === 'timing') return Object.keys(timingSchema.shape);
   return Object.keys(fileSchema.shape);
-}
-
-function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
-  let value: unknown = raw;
-  for (const step of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Object.getOwnPropertyDescriptor(value, step)?.value;
-  }
-  return value;
-}
-
-function formatPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : named(String(step), index)))
-    .join('');
-}
-
-function named(field: string, index: number): string {
-  if (!/^[A-Za-z0-9_-]+$/.test(field)) return `[${shorten(JSON.stringify(field))}]`;
-  return index === 0 ? field : `.${field}`;
-}
-
-function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

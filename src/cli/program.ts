@@ -12,6 +12,7 @@ import { logsCommand } from './logs.ts';
 import { psCommand } from './ps.ts';
 import { putCommand } from './put.ts';
 import { serveCommand } from './serve.ts';
+import { simulateCommand } from './simulate.ts';
 import { smokeCommand } from './smoke.ts';
 import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     ['Keys and values:', [putCommand, getCommand, deleteCommand]],
     ['Looking at it:', [healthCommand, statusCommand, smokeCommand, demoCommand]],
     ['One node:', [serveCommand]],
+    ['The store under simulated failure:', [simulateCommand]],
   ];
   const root = new Command('mini-dynamo')
     .description('A leaderless, always-writable, replicated key-value store.')

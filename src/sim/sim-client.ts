@@ -55,7 +55,7 @@ export class SimClient {
       end: undefined,
     });
     this.#tellStart(operation);
-    const outcome = await this.#call(node, (api) => api.get({ ...options, key: encoder.encode(key) }));
+    const outcome = await this.call(node, (api) => api.get({ ...options, key: encoder.encode(key) }));
     operation.end = { micros: this.#world.scheduler.nowMicros, outcome };
     this.#tell(operation, outcome);
     return operation;
@@ -74,14 +74,14 @@ export class SimClient {
       end: undefined,
     });
     this.#tellStart(operation);
-    const outcome = await this.#call(node, (api) => request(api, operation.id));
+    const outcome = await this.call(node, (api) => request(api, operation.id));
     operation.end = { micros: this.#world.scheduler.nowMicros, outcome };
     this.#tell(operation, outcome);
     return operation;
   }
 
-  /** Carries a request to a node and its answer back; settles whatever happens to the node. */
-  #call<Outcome extends WriteOutcome | ReadOutcome>(
+  /** Carries a request to a node and its answer back; settles whatever happens to the node. Not in the history. */
+  call<Outcome extends WriteOutcome | ReadOutcome>(
     node: SimNode,
     request: (api: NodeApi) => Promise<Outcome>,
   ): Promise<Outcome | NoAnswer> {

@@ -8,6 +8,9 @@
 
 import type { Random } from '../ports/random.ts';
 
+/** Seeds of runs are unsigned 32-bit numbers. */
+export const seedMax = 2 ** 32 - 1;
+
 export class SimRandom implements Random {
   readonly #seed: number;
   #a: number;

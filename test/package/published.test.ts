@@ -39,19 +39,22 @@ test('the package holds the compiled program and what it reads, and no source or
     'bin/mini-dynamo.mjs',
     'bin/runtime.mjs',
     'dist/cli/main.js',
+    'dist/cli/seed-worker.js',
+    'dist/sim/simulation-api.js',
+    'dist/sim/simulation-api.d.ts',
     'nodes.json',
     'LICENSE',
   ]) {
     assert.ok(files.includes(file), `${file} is missing`);
   }
   const allowed =
-    /^(bin\/[\w-]+\.mjs|dist\/.+\.js|package\.json|nodes\.json|LICENSE|README\.md|CHANGELOG\.md)$/;
+    /^(bin\/[\w-]+\.mjs|dist\/.+\.(js|d\.ts)|package\.json|nodes\.json|LICENSE|README\.md|CHANGELOG\.md)$/;
   assert.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
   );
   assert.deepEqual(
-    files.filter((file) => /\.test\.|contract|^dist\/sim\//.test(file)),
+    files.filter((file) => /\.test\.|contract/.test(file)),
     [],
   );
 });
@@ -73,9 +76,47 @@ test('the installed package prints its version and its help', () => {
     'delete',
     'health',
     'status',
+    'simulate',
   ]) {
     assert.match(help, new RegExp(`^ +${name}\\b`, 'm'));
   }
+});
+
+test('the installed package simulates seeds, in threads, and tells their traces', () => {
+  const command = path.join(folder, 'node_modules/.bin/mini-dynamo');
+  assert.match(
+    run(command, ['simulate', '--seed', '1', '--seeds', '4', '--twice', '--jobs', '2'], folder),
+    /^✔ no promise broken in 4 seeds; 4 run twice with the same trace/,
+  );
+});
+
+test('an application that installed the package tests itself against a simulated cluster', () => {
+  const source = `
+    import { simulate, type SimulatedWrite } from 'mini-dynamo/simulation';
+    const { result } = await simulate(7, { nodes: 3 }, async (cluster): Promise<string | undefined> => {
+      const client = cluster.client();
+      const write: SimulatedWrite = await client.put('cart', 'one apple');
+      cluster.losePower();
+      await cluster.restart();
+      await cluster.untilHealthy();
+      return write.kind === 'stored' ? (await client.get('cart')).text : write.code;
+    });
+    console.log(result);
+  `;
+  writeFileSync(path.join(folder, 'application.mts'), source);
+  const options = [
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--lib',
+    'es2024,dom',
+  ];
+  const compiler = path.join(repository, 'node_modules/.bin/tsc');
+  run(compiler, ['--ignoreConfig', ...options, '--types', '', 'application.mts'], folder);
+  assert.equal(run(process.execPath, ['application.mts'], folder), 'one apple\n');
 });
 
 function run(program: string, argv: readonly string[], cwd: string): string {

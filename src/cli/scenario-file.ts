@@ -1,0 +1,188 @@
+/**
+ * A scenario as a JSON file: the seed and the plan of one simulated run, so that it can be kept, changed and run
+ * again although plans may be drawn otherwise by then.
+ *
+ * Checked as strictly as `nodes.json`: a misspelt fault that is ignored is a fault that never happens. Only kinds of
+ * faults may be missing, and are then off, so that older files stay valid when new kinds appear.
+ */
+
+import { readFile, stat } from 'node:fs/promises';
+
+import { z } from 'zod';
+
+import { errorMessageOf, StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { seedMax } from '../sim/sim-random.ts';
+import type { SwarmPlan } from '../sim/swarm-plan.ts';
+import { uniqueValueBytesMin } from '../sim/unique-value.ts';
+import { problemsOf } from './schema-problems.ts';
+
+export interface Scenario {
+  /** Why it is kept, for people. */
+  readonly why?: string | undefined;
+  readonly seed: number;
+  readonly plan: SwarmPlan;
+}
+
+const nodesMax = 9;
+const hourMs = 3_600_000;
+const hourMicros = 1000 * hourMs;
+
+function integer(min: number, max: number): z.ZodInt {
+  const error = `must be an integer from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+function object<Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, { error: `must be an object with ${Object.keys(shape).join(', ')}` });
+}
+
+const perMillion = integer(0, 1_000_000);
+const micros = integer(0, hourMicros);
+const microsAboveNone = integer(1, hourMicros);
+const timeMs = integer(1, hourMs);
+const count = integer(1, 100_000);
+const fault = z.boolean({ error: 'must be true or false' }).default(false);
+const partitionsError = `must be a power of two up to ${limits.partitionsMax}`;
+
+const planSchema = object({
+  nodes: integer(1, nodesMax),
+  partitions: z
+    .int({ error: partitionsError })
+    .refine((value) => value >= 1 && value <= limits.partitionsMax && Number.isInteger(Math.log2(value)), {
+      error: partitionsError,
+    }),
+  quorum: object({ n: integer(1, nodesMax), r: integer(1, nodesMax), w: integer(1, nodesMax) }),
+  quorumMode: z.enum(['sloppy', 'strict'], { error: 'must be "sloppy" or "strict"' }),
+  timing: object({
+    requestTimeoutMs: integer(1, limits.requestTimeoutMsMax),
+    hedgeAfterMs: timeMs,
+    clockSkewMsMax: timeMs,
+    heartbeatMs: timeMs,
+    peerDownAfterMs: timeMs,
+    hintRetryMsMin: timeMs,
+    hintRetryMsMax: timeMs,
+  }),
+  workload: object({
+    clients: count,
+    operationsPerClient: count,
+    keys: count,
+    putPerMillion: perMillion,
+    deletePerMillion: perMillion,
+    valueBytesMin: integer(uniqueValueBytesMin, 1 << 20),
+    valueBytesMax: integer(uniqueValueBytesMin, 1 << 20),
+    contextPerMillion: perMillion,
+    burstMax: count,
+    pauseMicrosMax: micros,
+  }),
+  conditions: object({
+    delayMicrosMin: micros,
+    delayMicrosMax: micros,
+    lossPerMillion: perMillion,
+    duplicatePerMillion: perMillion,
+    reorderPerMillion: perMillion,
+    refusePerMillion: perMillion,
+  }),
+  disk: object({ operationMicrosMax: microsAboveNone, syncMicrosMin: micros, syncMicrosMax: micros }),
+  clockOffsetMsMax: integer(0, hourMs),
+  clockDriftPerMillionMax: integer(0, 100_000),
+  faults: object({
+    kills: fault,
+    powerLosses: fault,
+    powerLossesOfAll: fault,
+    armedCrashes: fault,
+    tornWrites: fault,
+    partitions: fault,
+    oneWayPartitions: fault,
+    slowLinks: fault,
+    resets: fault,
+    pauses: fault,
+    slowDisks: fault,
+    diskErrors: fault,
+    fullDisks: fault,
+    gracefulRestarts: fault,
+    clockJumps: fault,
+  }),
+  faultPauseMicros: microsAboveNone,
+  restartMicrosMax: micros,
+  segmentBytesMax: integer(1_024, 1 << 30),
+  checkpointAfterBytes: integer(1_024, 1 << 30),
+});
+
+const scenarioSchema = object({
+  why: z.string({ error: 'must be a text' }).optional(),
+  seed: integer(0, seedMax),
+  plan: planSchema,
+});
+
+/** Reads and checks a file; throws `CONFIG_INVALID` with every problem found. */
+export async function readScenarioFile(path: string): Promise<Scenario> {
+  let text: string;
+  try {
+    const { size } = await stat(path);
+    if (size > limits.nodesFileBytesMax) {
+      throw new Error(`it has ${size} bytes, and at most ${limits.nodesFileBytesMax} are allowed`);
+    }
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const hint = 'Print one to start from: mini-dynamo simulate --seed 1 --print';
+    throw new StoreError('CONFIG_INVALID', `${path} cannot be read: ${errorMessageOf(error)}\n${hint}`, {
+      cause: error,
+    });
+  }
+  return parseScenario(text, path);
+}
+
+/** Checks the text of a scenario; `path` is only for messages. Throws `CONFIG_INVALID`. */
+export function parseScenario(text: string, path: string): Scenario {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new StoreError('CONFIG_INVALID', `${path} is not JSON: ${errorMessageOf(error)}`, { cause: error });
+  }
+  const result = scenarioSchema.safeParse(raw);
+  const problems = result.success
+    ? contradictionsOf(result.data.plan)
+    : problemsOf(raw, result.error, fieldsAt);
+  if (problems.length > 0 || !result.success) {
+    throw new StoreError('CONFIG_INVALID', problems.map((problem) => `${path}: ${problem}`).join('\n'));
+  }
+  return result.data;
+}
+
+/** The text of a scenario file. */
+export function formatScenario(scenario: Scenario): string {
+  return JSON.stringify(scenario, undefined, 2);
+}
+
+/** What fields say together that cannot be meant. */
+function contradictionsOf(plan: SwarmPlan): string[] {
+  const { nodes, quorum, workload, conditions, disk } = plan;
+  const { n, r, w } = quorum;
+  const checks: readonly (readonly [isWrong: boolean, problem: string])[] = [
+    [n > nodes, `plan.quorum.n is ${n}, but there are ${nodes} nodes`],
+    [r > n || w > n, `plan.quorum.r and .w are ${r} and ${w}, but must not be above n, which is ${n}`],
+    [
+      r + w <= n,
+      `plan.quorum.r + w is ${r + w}, but must be above n, which is ${n}: reads would miss writes`,
+    ],
+    [
+      workload.putPerMillion + workload.deletePerMillion > 1_000_000,
+      'plan.workload.putPerMillion + deletePerMillion must be at most 1000000',
+    ],
+    [workload.valueBytesMin > workload.valueBytesMax, 'plan.workload.valueBytesMin is above valueBytesMax'],
+    [
+      conditions.delayMicrosMin > conditions.delayMicrosMax,
+      'plan.conditions.delayMicrosMin is above the max',
+    ],
+    [disk.syncMicrosMin > disk.syncMicrosMax, 'plan.disk.syncMicrosMin is above syncMicrosMax'],
+  ];
+  return checks.filter(([isWrong]) => isWrong).map(([, problem]) => problem);
+}
+
+function fieldsAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = scenarioSchema;
+  for (const step of path) schema = schema instanceof z.ZodObject ? schema.shape[String(step)] : undefined;
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
