@@ -8,7 +8,8 @@
  * start. The history is linearizable exactly if no two clusters have to come before each other (longer
  * circles contain such a pair) and no read ended before the write of its value started.
  *
- * A maybe-write that nobody read never took effect; one that was read has no end of its own.
+ * A maybe-write has no end of its own: its cluster ends with its first read, and never when nobody read it, so that
+ * it has to come before nothing.
  */
 
 import type { RegisterOperation, RegisterVerdict } from './register.ts';
@@ -34,7 +35,7 @@ export function judgeByZones(operations: readonly RegisterOperation[]): Register
     }
     extend(cluster, read);
   }
-  return judgeClusters([...clusters.values()].filter(tookEffect));
+  return judgeClusters([...clusters.values()]);
 }
 
 function clustersOfWrites(operations: readonly RegisterOperation[]): Map<string | undefined, Cluster> {
@@ -63,40 +64,29 @@ function extend(cluster: Cluster, read: RegisterOperation): void {
   }
 }
 
-function tookEffect(cluster: Cluster): boolean {
-  return cluster.earliestEnd.micros !== Number.POSITIVE_INFINITY;
-}
-
 /**
- * Looks for two clusters of which each has to come before the other. Of those that have to come before B, which
- * are the first ones by their earliest end, the one with the latest start is the one to fear.
+ * Looks for two clusters of which each has to come before the other. Of those that have to come before a cluster,
+ * which are the first ones by their earliest end, the one with the latest start is the one to fear. Where that
+ * is the cluster itself, its conflict with one that started earlier shows when that one is looked at.
  */
 function judgeClusters(clusters: Cluster[]): RegisterVerdict {
   clusters.sort((left, right) => left.earliestEnd.micros - right.earliestEnd.micros);
-  const latest = latestTwoOfPrefixes(clusters);
+  const latest = latestOfPrefixes(clusters);
   for (const cluster of clusters) {
-    const predecessors = countEndingBefore(clusters, cluster.latestStart.micros);
-    const [first, second] = latest[predecessors] ?? [];
-    const other = first === cluster ? second : first;
-    if (other !== undefined && cluster.earliestEnd.micros < other.latestStart.micros) {
-      return describeConflict(other, cluster);
-    }
+    const other = latest[countEndingBefore(clusters, cluster.latestStart.micros) - 1];
+    if (other === undefined || other === cluster) continue;
+    if (cluster.earliestEnd.micros < other.latestStart.micros) return describeConflict(other, cluster);
   }
   return { linearizable: true };
 }
 
-/** For every prefix the two clusters with the latest starts. */
-function latestTwoOfPrefixes(clusters: readonly Cluster[]): (readonly Cluster[])[] {
-  let latest: readonly Cluster[] = [];
-  const prefixes = [latest];
+/** For each cluster that with the latest start among it and those before it. */
+function latestOfPrefixes(clusters: readonly Cluster[]): Cluster[] {
+  const prefixes: Cluster[] = [];
   for (const cluster of clusters) {
-    const [first, second] = latest;
-    if (first === undefined || cluster.latestStart.micros > first.latestStart.micros) {
-      latest = first === undefined ? [cluster] : [cluster, first];
-    } else if (second === undefined || cluster.latestStart.micros > second.latestStart.micros) {
-      latest = [first, cluster];
-    }
-    prefixes.push(latest);
+    const latest = prefixes.at(-1);
+    const isLater = latest === undefined || cluster.latestStart.micros > latest.latestStart.micros;
+    prefixes.push(isLater ? cluster : latest);
   }
   return prefixes;
 }

@@ -109,6 +109,16 @@ describe('the register of a key', () => {
     assert.deepEqual(problems(history, false), []);
   });
 
+  test('a version is known from the first read that shows it, too', () => {
+    const history = [
+      write(1, [0, 10], unknown(9)),
+      read(2, [12, 15], found(9, 1)),
+      write(3, [20, 30], stored(5)),
+    ];
+    assert.match(problems(history)[0] ?? '', /#2 \(get\) had shown 9-0.*the later write #3 was stamped 5-0/);
+    assert.deepEqual(problems(history, false), []);
+  });
+
   test('a read that goes back breaks the weaker promise too', () => {
     const history = [
       write(1, [0, 10], stored(5)),
@@ -198,9 +208,10 @@ describe('a history as JSON', () => {
   });
 
   test('no client starts an operation before its last one ended, or after one that may still take effect', () => {
-    const clients = (JSON.parse(historyJson(history)) as { operations: { client: number }[] }).operations.map(
-      ({ client }) => client,
-    );
-    assert.deepEqual(clients, [0, 1, 0, 0]);
+    const last = read(5, [41, 51], deleted(6));
+    const clients = (
+      JSON.parse(historyJson([...history, last])) as { operations: { client: number }[] }
+    ).operations.map(({ client }) => client);
+    assert.deepEqual(clients, [0, 1, 0, 0, 2]);
   });
 });
