@@ -23,7 +23,7 @@
  */
 
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
-import { isNodeId } from '../core/config.ts';
+import { isNodeId, type NodeId } from '../core/config.ts';
 import { isErrorCode, StoreError } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
 import type { GetReply, Message, MessageHeader, Reply, Request } from './messages.ts';
@@ -46,6 +46,7 @@ const kinds = {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const noTarget = new Uint8Array(0);
 
 /** Encodes a request into a frame of its own. */
 export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
@@ -53,7 +54,7 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
     case 'ping':
       return frame(header, kinds.ping, 0);
     case 'put': {
-      const target = encoder.encode(request.hintFor ?? '');
+      const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
       const bytes = frame(header, kinds.put, 5 + target.length + request.record.bytes.length);
       writeUint32(bytes, headerBytes, request.timeoutMs);
       bytes[headerBytes + 4] = target.length;
@@ -127,10 +128,8 @@ function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (kind === kinds.put) {
     const recordOffset = headerBytes + 5 + (bytes[headerBytes + 4] ?? 0);
     need(bytes, recordOffset);
-    const target = decoder.decode(bytes.subarray(headerBytes + 5, recordOffset));
-    if (target !== '' && !isNodeId(target)) throw invalid('the hint target is not a node id');
-    const record = decodeRecord(bytes.subarray(recordOffset));
-    return { kind: 'put', timeoutMs, hintFor: target === '' ? undefined : target, record };
+    const hintFor = decodeTarget(bytes, recordOffset);
+    return { kind: 'put', timeoutMs, hintFor, record: decodeRecord(bytes.subarray(recordOffset)) };
   }
   if (kind === kinds.get) {
     const key = bytes.subarray(headerBytes + 5);
@@ -138,6 +137,14 @@ function decodeRequest(kind: number, bytes: Uint8Array): Request {
     return { kind: 'get', timeoutMs, want: bytes[headerBytes + 4] === 0 ? 'record' : 'digest', key };
   }
   throw invalid(`request kind ${kind} is unknown`);
+}
+
+/** The hint target before `end`; undefined when it is empty, as in nearly every put. */
+function decodeTarget(bytes: Uint8Array, end: number): NodeId | undefined {
+  if (end === headerBytes + 5) return undefined;
+  const target = decoder.decode(bytes.subarray(headerBytes + 5, end));
+  if (!isNodeId(target)) throw invalid('the hint target is not a node id');
+  return target;
 }
 
 function decodeReply(kind: number, bytes: Uint8Array): Reply {
