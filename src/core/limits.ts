@@ -150,6 +150,8 @@ export const limits = {
   nodeStateBytesMax: 16 * kibibyte,
   /** Read repairs under way at once; past it a repair is left to the next read or to anti-entropy. */
   readRepairsInFlightMax: 1_024,
+  /** A node says the same thing at most this often; what is left out is counted. */
+  logRepeatMs: 1_000,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */

@@ -36,6 +36,7 @@ import type {
 } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
 import { readinessOf } from './readiness.ts';
 import { RemoteCalls } from './remote-calls.ts';
@@ -95,7 +96,7 @@ export class DynamoNode implements NodeApi {
     this.id = config.id;
     this.incarnation = identity.incarnation;
     this.#peers = config.members.map((member) => member.id).filter((id) => id !== config.id);
-    const observer = (this.#counters = new Counters(options.observer));
+    const observer = (this.#counters = new Counters(new PacedLog(options.observer, clock)));
     const nodeClock = (this.#nodeClock = new NodeClock({
       clock,
       clockSkewMsMax: config.timing.clockSkewMsMax,
