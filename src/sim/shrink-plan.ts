@@ -110,7 +110,7 @@ function addSizes(plan: SwarmPlan, add: Add): void {
   less('contextPerMillion', 0);
   less('burstMax', 1);
   less('valueBytesMax', workload.valueBytesMin);
-  less('pauseMicrosMax', Math.floor(workload.pauseMicrosMax / 4));
+  for (const divisor of [Infinity, 4]) less('pauseMicrosMax', Math.floor(workload.pauseMicrosMax / divisor));
   if (plan.partitions > 1) add('one partition', { partitions: 1 });
 }
 
