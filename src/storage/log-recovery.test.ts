@@ -409,6 +409,28 @@ describe('hint files', () => {
     assert.equal(opened.status().quarantined[0]?.file, first);
   });
 
+  test('do not hide what was written after a start that went on in their segment', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const before = recordsOf(3, 'before');
+    await mergeAll(store, before);
+    // Ends the segment, and nothing is written any more that would start another.
+    disk.failNext({ operation: 'write', pathIncludes: '.seg' });
+    await assert.rejects(store.merge(recordOf({ key: 'refused' })), { code: 'DISK_WRITE_FAILED' });
+    await store.close();
+    assert.ok(disk.paths().some((path) => path.endsWith('.hint')));
+    const after = recordsOf(20, 'after');
+    const resumed = await openTestStore(disk.session(), { segmentBytesMax: 2_000 });
+    disk.failNext({ operation: 'open', pathIncludes: '.hint' });
+    await mergeAll(resumed, after);
+    disk.crash();
+    for (const path of disk.paths()) if (path.endsWith('.ckpt')) disk.removeNow(path);
+    assert.ok(segmentPaths(disk).length >= 2);
+    const opened = await openTestStore(disk.session());
+    assert.equal(await countHeld(opened, [...before, ...after]), 23);
+    assert.equal(opened.status().evidenceLost, false);
+  });
+
   test('of segments that are gone, and unfinished files, are deleted', async () => {
     const disk = await severalSegments(recordsOf(30));
     const leftovers = ['log/00000077-00000077.1.hint', 'log/00000001-00000002.2.seg.tmp', 'snapshot/1.tmp'];

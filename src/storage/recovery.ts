@@ -245,6 +245,8 @@ class Recovery {
         );
       }
     }
+    // It was finished once if it has a hint file, and grows again: what comes must not hide behind its former end.
+    if (isFit) await disk.remove(hintPathOf(segment.path));
     const durableEnd = position.segmentId === segment.firstId ? position.offset : 0;
     await rewriteTail(segment, durableEnd);
     await segment.file.sync();
