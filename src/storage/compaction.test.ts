@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
+import { SimulatedCrash } from '../sim/disk-faults.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
 import type { LogStore } from './log-store.ts';
@@ -159,6 +160,77 @@ describe('compaction', () => {
     await assertHeld(store, newest.values());
     await store.close();
     await assertHeld(await openTestStore(disk.session(), small), newest.values());
+  });
+
+  test('leaves alone what was overwritten after it was copied', async () => {
+    const waiting: (() => void)[] = [];
+    let isHeld = true;
+    const clock: Clock = {
+      ...testClock,
+      monotonicNow: () => 0,
+      startTimer: (_delayMs, callback) => {
+        if (!isHeld) return testClock.startTimer(0, callback);
+        waiting.push(callback);
+        return () => undefined;
+      },
+    };
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { ...small, clock, compactionBytesPerSecond: 1_000 });
+    // First in the first segment, and the only live one in it: copied, then the compaction pauses.
+    await store.merge(recordOf({ key: 'early', value: 'copied' }));
+    const others = await overwrite(store, 30, 10);
+    while (waiting.length === 0) await new Promise<void>((resolve) => testClock.nextTurn(resolve));
+    const newer = recordOf({ key: 'early', value: 'newer', wallMs: 9_000 });
+    await store.merge(newer);
+    isHeld = false;
+    for (const callback of waiting) callback();
+    await settled(store);
+    assert.ok(store.status().compactions > 0);
+    await assertHeld(store, [newer, ...others.values()]);
+    disk.crash();
+    await assertHeld(await openTestStore(disk.session(), small), [newer, ...others.values()]);
+  });
+
+  test('makes durable what an old entry is dead for before the old entry goes', async () => {
+    const disk = new SimDisk();
+    const relaxed: TestOptions = { ...small, durability: { mode: 'never' } };
+    const store = await openTestStore(disk.session(), relaxed);
+    const old = Array.from({ length: 10 }, (_, index) =>
+      recordOf({ key: `key ${index}`, value: 'x'.repeat(80) }),
+    );
+    for (const record of old) await store.merge(record);
+    for (let index = 0; index < 6; index++) await store.merge(recordOf({ key: `filler ${index}` }));
+    assert.equal(store.status().segments, 2);
+    await store.sync();
+    // No room for this batch in the second segment: it opens the third, which nothing has synced.
+    const newer = old.map(({ key }) => recordOf({ key, value: 'y'.repeat(120), wallMs: 2_000 }));
+    let isCut = false;
+    disk.beforeOperation = (_operation, path) => {
+      if (isCut || !path.endsWith('.ckpt.tmp')) return;
+      isCut = true;
+      throw new SimulatedCrash();
+    };
+    await Promise.all(newer.map((record) => store.merge(record)));
+    for (let turn = 0; turn < 1_000 && !isCut; turn++) {
+      await new Promise<void>((resolve) => testClock.nextTurn(resolve));
+    }
+    assert.ok(isCut, 'the power goes out before the checkpoint that follows the compaction');
+    assert.ok(disk.paths().some((path) => path.endsWith('.2.seg')));
+    await assertHeld(await openTestStore(disk.session(), relaxed), newer);
+  });
+
+  test('keeps the files it replaced until a checkpoint without them is durable', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), small);
+    const undo = disk.failNext({ operation: 'rename', pathIncludes: '.ckpt', times: 1_000 });
+    await overwrite(store, 40, 10);
+    await assert.rejects(settled(store), { code: 'DISK_WRITE_FAILED' });
+    assert.ok(store.status().compactions > 0);
+    const replaced = 'log/00000001-00000001.1.seg';
+    assert.ok(disk.paths().includes(replaced));
+    undo();
+    await settled(store);
+    assert.ok(!disk.paths().includes(replaced));
   });
 
   test('lets a read that waits for the disk finish in the file it started on', async () => {
