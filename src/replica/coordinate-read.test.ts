@@ -4,17 +4,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
-import { decodeRecord, encodeRecord } from '../core/record.ts';
+import { decodeRecord, encodeRecord, type StoredRecord } from '../core/record.ts';
+import type { Random } from '../ports/random.ts';
 import type { Transport } from '../ports/transport.ts';
 import { decodeMessage } from '../protocol/message-codec.ts';
-import type { Reply } from '../protocol/messages.ts';
+import type { GetRequestMessage, Reply } from '../protocol/messages.ts';
 import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
-import { SimRandom } from '../sim/sim-random.ts';
+import type { LogStore } from '../storage/log-store.ts';
 import { openTestStore } from '../storage/log-store-harness-contract.ts';
 import { coordinateRead } from './coordinate-read.ts';
 import type { Coordination } from './coordination.ts';
 import { Counters } from './counters.ts';
+import type { ReadOutcome } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
 import { placementFor } from './node.ts';
 import { ReadRepair } from './read-repair.ts';
@@ -25,30 +27,31 @@ const [n1, n2, n3] = ['n1' as NodeId, 'n2' as NodeId, 'n3' as NodeId];
 const key = new TextEncoder().encode('cart/1');
 const wallMs = 1_000_000;
 
-test('a record that was damaged on its way to the coordinator is asked of the next holder', async () => {
-  const config: NodeConfig = {
-    id: n1,
-    members: [n1, n2, n3].map((id) => ({ id, weight: 1, zone: id })),
-    clusterName: 'test',
-    partitions: 16,
-    quorum: { n: 3, r: 3, w: 2 },
-    quorumMode: 'sloppy',
-    valueBytesMax: 1024,
-    timing: defaultTiming,
-  };
-  const value = new TextEncoder().encode('apples');
-  const record = encodeRecord({ key, dot: { wallMs, counter: 1, actor: 'n2.abcdef' }, value }, crc32);
-  const damagedBytes = record.bytes.slice();
-  damagedBytes.set([0x41], damagedBytes.length - 1);
-  const damaged = decodeRecord(damagedBytes);
+const config: NodeConfig = {
+  id: n1,
+  members: [n1, n2, n3].map((id) => ({ id, weight: 1, zone: id })),
+  clusterName: 'test',
+  partitions: 16,
+  quorum: { n: 3, r: 3, w: 2 },
+  quorumMode: 'sloppy',
+  valueBytesMax: 1024,
+  timing: defaultTiming,
+};
 
-  // The first peer that is asked for the record hands out a damaged one, the next what was written.
-  const handedOut: NodeId[] = [];
-  const answer = (peer: NodeId, want: 'record' | 'digest'): Reply => {
-    if (want === 'digest') return { kind: 'digest', evidence: true, digest: record.version };
-    handedOut.push(peer);
-    return { kind: 'record', evidence: true, record: handedOut.length === 1 ? damaged : record };
-  };
+function recordAt(counter: number, value: string): StoredRecord {
+  const dot = { wallMs, counter, actor: 'n2.abcdef' };
+  return encodeRecord({ key, dot, value: new TextEncoder().encode(value) }, crc32);
+}
+
+interface Stage {
+  readonly store: LogStore;
+  read(r: number): Promise<ReadOutcome>;
+}
+
+/** A coordinator n1 that owns the key too; `answer` is what its peers n2 and n3 say. */
+async function startCoordinator(
+  answer: (peer: NodeId, want: GetRequestMessage['want']) => Reply,
+): Promise<Stage> {
   const clock = new ManualClock(wallMs);
   const observer = new Counters({ log: () => undefined, count: () => undefined });
   const nodeClock = new NodeClock({
@@ -79,16 +82,49 @@ test('a record that was damaged on its way to the coordinator is asked of the ne
   const placement = placementFor(config);
   const checksum = crc32;
   const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
-  const random = new SimRandom(1);
+  // The draw that makes a read ask all three.
+  const random: Random = { below: () => 0 };
   const coordination: Coordination = {
     ...{ config, placement, replica, calls, nodeClock, clock, random, checksum, observer },
     isUp: () => true,
   };
+  const readRepair = new ReadRepair(coordination);
+  return { store, read: (r) => coordinateRead(coordination, readRepair, { key, r, timeoutMs: 1_000 }) };
+}
 
-  const request = { key, r: 3, timeoutMs: 1_000 };
-  const outcome = await coordinateRead(coordination, new ReadRepair(coordination), request);
+test('a record that was damaged on its way to the coordinator is asked of the next holder', async () => {
+  const record = recordAt(1, 'apples');
+  const damagedBytes = record.bytes.slice();
+  damagedBytes.set([0x41], damagedBytes.length - 1);
+  const damaged = decodeRecord(damagedBytes);
+  // The first peer that is asked for the record hands out a damaged one, the next what was written.
+  const handedOut: NodeId[] = [];
+  const { store, read } = await startCoordinator((peer, want) => {
+    if (want === 'digest') return { kind: 'digest', evidence: true, digest: record.version };
+    handedOut.push(peer);
+    return { kind: 'record', evidence: true, record: handedOut.length === 1 ? damaged : record };
+  });
+  const outcome = await read(3);
   assert.ok(outcome.kind === 'found');
   assert.equal(new TextDecoder().decode(outcome.version.value), 'apples');
   assert.equal(new Set(handedOut).size, 2);
+  await store.close();
+});
+
+test('an owner that answered with something older is repaired behind the answer', async () => {
+  const [older, newer] = [recordAt(1, 'apples'), recordAt(2, 'pears')];
+  const { store, read } = await startCoordinator((_peer, want) =>
+    want === 'digest'
+      ? { kind: 'digest', evidence: true, digest: newer.version }
+      : { kind: 'record', evidence: true, record: newer },
+  );
+  await store.merge(older);
+  // The two others agree, so nothing has to be written back before the answer.
+  const outcome = await read(2);
+  assert.ok(outcome.kind === 'found');
+  assert.equal(new TextDecoder().decode(outcome.version.value), 'pears');
+  await store.sync();
+  const held = await store.get(key, newer.token);
+  assert.deepEqual(held?.bytes, newer.bytes);
   await store.close();
 });
