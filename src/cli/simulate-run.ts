@@ -15,7 +15,7 @@ import { sweepSeeds, type SweepResult } from './seed-sweep.ts';
 import { describeFailure } from './simulate-failure.ts';
 import { showProgress } from './simulate-progress.ts';
 import { shrinkFailure } from './simulate-shrink.ts';
-import { writeTrace } from './simulate-trace.ts';
+import { writeHistory, writeTrace } from './simulate-record.ts';
 import { seedsDefault, type SimulateOptions } from './simulate.ts';
 import { remark, say } from './terminal.ts';
 
@@ -33,10 +33,13 @@ export async function simulate(options: SimulateOptions): Promise<void> {
   if (from + seeds - 1 > seedMax && seeds !== Infinity) {
     throw new UsageFailure(`The last seed would be ${from + seeds - 1}; seeds go up to ${seedMax}.`);
   }
-  if (options.trace !== undefined) {
-    if (seeds !== 1) throw new UsageFailure('--trace is for one seed: name it with --seed or --scenario.');
-    remark(`${await writeTrace(options.trace, from, given?.plan)} events in ${options.trace}`);
+  const { trace, history } = options;
+  if ((trace !== undefined || history !== undefined) && seeds !== 1) {
+    throw new UsageFailure('--trace and --history are for one seed: name it with --seed or --scenario.');
   }
+  const one = { seed: from, plan: given?.plan };
+  if (trace !== undefined) remark(`${await writeTrace(trace, one)} events in ${trace}`);
+  if (history !== undefined) remark(`${await writeHistory(history, one)} operations in ${history}`);
   const jobs = options.jobs ?? availableParallelism();
   const progress = showProgress(seeds);
   const result = await sweepSeeds({
@@ -78,7 +81,7 @@ function praise({ totals, digest }: SweepResult, given: Scenario | undefined): v
     throw new CommandFailure(`✘ the faults are too tame: ${missed.join(', ')} never happened`);
   }
   say(
-    `✔ no promise broken in ${totals.seeds} seeds; ${totals.repeated} run twice with the same trace; ` +
+    `✔ no promise broken in ${totals.seeds} ${totals.seeds === 1 ? 'seed' : 'seeds'}; ${totals.repeated} run twice with the same trace; ` +
       `all traces together ${digest}`,
   );
 }

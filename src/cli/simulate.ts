@@ -26,6 +26,7 @@ export const simulateCommand = withExamples(
     .option('--scenario <file>', 'the plan (and seed) of this JSON file instead of the plan each seed draws')
     .option('--print', 'print the scenario that the seed draws, as JSON, and run nothing')
     .option('--trace <file>', 'write all that happens in one seed, as JSON lines')
+    .option('--history <file>', 'write what the clients of one seed did and were told, as JSON')
     .option(
       '--shrink [file]',
       'after a failure look for a smaller scenario that fails; print it, or write it',
@@ -56,6 +57,7 @@ export interface SimulateOptions {
   readonly scenario?: string;
   readonly print?: boolean;
   readonly trace?: string;
+  readonly history?: string;
   readonly shrink?: string | true;
   readonly key?: string;
   readonly jobs?: number;

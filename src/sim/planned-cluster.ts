@@ -31,7 +31,8 @@ export function plannedCluster(world: World, plan: SwarmPlan, openStore: OpenSto
   });
 }
 
-function memberNamed(name: string): Member {
+/** A member like any other, of that name. */
+export function memberNamed(name: string): Member {
   const id: NodeId | undefined = isNodeId(name) ? name : undefined;
   if (id === undefined) throw new StoreError('INTERNAL', `${name} is no node id`);
   return { id, weight: 1, zone: '' };

@@ -1,5 +1,6 @@
 /**
- * The simulator's command line: `node src/sim/run-seeds.ts --seeds 2000 --from 1`.
+ * Seeds without the program around them: `node src/sim/run-seeds.ts --seeds 2000 --from 1`. It is one thread and needs
+ * no package, for `npm run mutants`, which runs it in damaged copies; people use `mini-dynamo simulate`.
  *
  * Runs seeds one after the other and stops at the first that breaks a promise, with the story of the key and
  * how to run it again. Now and then a seed is run twice: its two traces must have the same hash.

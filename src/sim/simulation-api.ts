@@ -16,20 +16,14 @@
  * I/O, `Date.now` and `Math.random` throw inside (use `cluster.sleep`, `nowMs` and `random`).
  */
 
-import {
-  defaultTiming,
-  isNodeId,
-  partitionsFor,
-  type Member,
-  type NodeId,
-  type Timing,
-} from '../core/config.ts';
+import { defaultTiming, partitionsFor, type Timing } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { openLogStore } from '../storage/log-store.ts';
 import { inMacrotask } from './drain.ts';
 import { History } from './history.ts';
+import { memberNamed } from './planned-cluster.ts';
 import { SimClient } from './sim-client.ts';
 import { SimCluster } from './sim-cluster.ts';
 import { SimulatedCluster } from './simulated-cluster.ts';
@@ -151,10 +145,4 @@ async function startCluster(world: World, settings: Settings): Promise<SimCluste
     throw new StoreError('INTERNAL', `the cluster did not start: ${cluster.failedStarts.join('; ')}`);
   }
   return cluster;
-}
-
-function memberNamed(name: string): Member {
-  const id: NodeId | undefined = isNodeId(name) ? name : undefined;
-  if (id === undefined) throw new StoreError('INTERNAL', `${name} is no node id`);
-  return { id, weight: 1, zone: '' };
 }
