@@ -23,6 +23,7 @@ export const errorCodes = [
   'QUORUM_NOT_MET',
   'CLOCK_SKEW',
   'CLOCK_AHEAD',
+  'CLOCK_BEHIND',
   'NOT_READY',
   'OVERLOADED',
   'STOPPING',

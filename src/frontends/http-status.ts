@@ -33,6 +33,7 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   QUORUM_NOT_MET: { status: 503, retryAfterSeconds: soon },
   CLOCK_SKEW: { status: 400 },
   CLOCK_AHEAD: { status: 503, retryAfterSeconds: soon },
+  CLOCK_BEHIND: { status: 503, retryAfterSeconds: soon },
   NOT_READY: { status: 503, retryAfterSeconds: soon },
   OVERLOADED: { status: 503, retryAfterSeconds: soon },
   STOPPING: { status: 503, retryAfterSeconds: soon },

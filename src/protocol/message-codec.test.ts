@@ -32,6 +32,7 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
     kind: fc.constant('put' as const),
     timeoutMs: timeouts,
     hintFor: fc.constantFrom(undefined, 'n2' as NodeId),
+    fresh: fc.boolean(),
     record: records,
   }),
   fc.record({

@@ -2,7 +2,7 @@
  * Internode messages as bytes, version 1, big-endian. The transport adds the frame length.
  *
  *   0  u8   protocol version, 1
- *   1  u8   kind: 1 ping, 2 put, 3 get; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused
+ *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused
  *   2  u16  zero
  *   4  u32  placement epoch
  *   8  u32  incarnation of the asker
@@ -36,6 +36,7 @@ const kinds = {
   ping: 1,
   put: 2,
   get: 3,
+  freshPut: 4,
   pong: 129,
   stored: 130,
   nothing: 131,
@@ -55,7 +56,8 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
       return frame(header, kinds.ping, 0);
     case 'put': {
       const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
-      const bytes = frame(header, kinds.put, 5 + target.length + request.record.bytes.length);
+      const kind = request.fresh ? kinds.freshPut : kinds.put;
+      const bytes = frame(header, kind, 5 + target.length + request.record.bytes.length);
       writeUint32(bytes, headerBytes, request.timeoutMs);
       bytes[headerBytes + 4] = target.length;
       bytes.set(target, headerBytes + 5);
@@ -125,11 +127,12 @@ function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (kind === kinds.ping) return { kind: 'ping' };
   need(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
-  if (kind === kinds.put) {
+  if (kind === kinds.put || kind === kinds.freshPut) {
     const recordOffset = headerBytes + 5 + (bytes[headerBytes + 4] ?? 0);
     need(bytes, recordOffset);
     const hintFor = decodeTarget(bytes, recordOffset);
-    return { kind: 'put', timeoutMs, hintFor, record: decodeRecord(bytes.subarray(recordOffset)) };
+    const record = decodeRecord(bytes.subarray(recordOffset));
+    return { kind: 'put', timeoutMs, hintFor, fresh: kind === kinds.freshPut, record };
   }
   if (kind === kinds.get) {
     const key = bytes.subarray(headerBytes + 5);

@@ -26,6 +26,8 @@ export interface PutRequestMessage {
   readonly timeoutMs: number;
   /** The owner this record is kept for; undefined when the receiver owns it. */
   readonly hintFor: NodeId | undefined;
+  /** A client waits for this write: it was stamped just now, so a stamp far behind tells of a clock that lags. */
+  readonly fresh: boolean;
   readonly record: StoredRecord;
 }
 

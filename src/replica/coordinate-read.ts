@@ -192,6 +192,7 @@ class CoordinatedRead {
       record,
       holders: laggards,
       hintFor: undefined,
+      fresh: false,
       timeoutMs: this.#timeoutMs,
       onResult: (from, result) => {
         waiting--;

@@ -48,6 +48,8 @@ class CoordinatedWrite {
   /** Nodes that hold, or were asked to hold, any part of this write. */
   readonly #holders = new Set<NodeId>();
   #diskFull = false;
+  /** A holder said that this node's clock lags: what is kept as a hint from now on is no acknowledgement. */
+  #clockLags = false;
   #answered = false;
   #cancelDeadline: CancelTimer = () => undefined;
 
@@ -92,6 +94,7 @@ class CoordinatedWrite {
       record: this.#record,
       holders: assignments.map((assignment) => assignment.holder),
       hintFor: undefined,
+      fresh: true,
       timeoutMs: this.#timeoutMs,
       onResult: (owner, result) =>
         this.#onResult({ holder: owner, hintFor: undefined, counts: true }, result),
@@ -103,6 +106,7 @@ class CoordinatedWrite {
       record: this.#record,
       holders: [assignment.holder],
       hintFor: owner,
+      fresh: !this.#clockLags,
       timeoutMs: this.#timeoutMs,
       onResult: (_, result) => this.#onResult(assignment, result),
     });
@@ -112,7 +116,7 @@ class CoordinatedWrite {
     if (result.kind === 'stored') {
       this.#tally.acknowledge(assignment.counts);
     } else {
-      if (result.kind === 'refused' && result.code === 'DISK_FULL') this.#diskFull = true;
+      if (result.kind === 'refused') this.#note(result);
       if (result.kind !== 'refused' || !refusalsOfTheRecord.has(result.code)) this.#reroute(assignment);
       this.#tally.fail(assignment.counts);
     }
@@ -136,8 +140,16 @@ class CoordinatedWrite {
     }
     const counts = config.quorumMode !== 'strict' && !this.#holders.has(holder);
     this.#holders.add(holder);
-    this.#tally.ask(counts);
-    this.#sendHint(owner, { holder, hintFor: owner, counts });
+    const acknowledges = counts && !this.#clockLags;
+    this.#tally.ask(acknowledges);
+    this.#sendHint(owner, { holder, hintFor: owner, counts: acknowledges });
+  }
+
+  #note(refusal: CallResult & { kind: 'refused' }): void {
+    if (refusal.code === 'DISK_FULL') this.#diskFull = true;
+    if (refusal.code !== 'CLOCK_BEHIND') return;
+    this.#clockLags = true;
+    this.#coordination.observer.log('error', 'clock.lags', refusal.message, { code: refusal.code });
   }
 
   #answerIfDecided(): void {
@@ -165,7 +177,9 @@ class CoordinatedWrite {
       message:
         `${acknowledged} of the required ${required} replicas acknowledged the write` +
         `${reason === 'deadline' ? ` within ${this.#timeoutMs} ms` : ''}; it may still take effect. ` +
-        'Read the key, or write again.',
+        (this.#clockLags
+          ? "This node's clock lags behind the others: write through another, and check NTP here."
+          : 'Read the key, or write again.'),
     });
   }
 }

@@ -270,6 +270,23 @@ test('a node whose clock is an hour ahead cannot bury the writes of the others',
     assert.equal(valueOf(await api(n1).get({ key })), 'b');
   }));
 
+test('a node whose clock lags by an hour says unknown instead of losing its writes silently', () =>
+  play({ clockOffsetMs: (id) => (id === 'n3' ? -3_600_000 : 0) }, async ({ world, cluster }) => {
+    const [n1, , n3] = cluster.nodes;
+    assert.equal((await put(n1, 'a')).kind, 'stored');
+    const outcome = await put(n3, 'from the past');
+    assert.ok(outcome.kind === 'unknown' && outcome.acknowledged === 1, JSON.stringify(outcome));
+    assert.match(outcome.message, /clock lags/);
+    await world.sleep(5 * second);
+    assert.equal(valueOf(await get(n1)), 'a');
+  }));
+
+test('in a cluster with spare nodes no hint makes up for owners that refuse a lagging clock', () =>
+  play({ nodes: 5, clockOffsetMs: (id) => (id === 'n3' ? -3_600_000 : 0) }, async ({ cluster }) => {
+    const outcome = await put(cluster.nodes[2], 'from the past');
+    assert.ok(outcome.kind === 'unknown', outcome.kind);
+  }));
+
 test('a stamp of the year 9999 is refused and not adopted', () =>
   play({}, async ({ owners }) => {
     const node = api(owners[0]);

@@ -43,15 +43,17 @@ export function sendRecord(
     readonly record: StoredRecord;
     readonly holders: readonly NodeId[];
     readonly hintFor: NodeId | undefined;
+    /** Whether the record was stamped for this very request. */
+    readonly fresh: boolean;
     readonly timeoutMs: number;
     readonly onResult: OnResult;
   },
 ): void {
-  const { record, holders, hintFor, timeoutMs, onResult } = options;
+  const { record, holders, hintFor, fresh, timeoutMs, onResult } = options;
   const self = coordination.config.id;
   const peers = holders.filter((holder) => holder !== self);
   if (peers.length > 0) {
-    coordination.calls.ask(peers, { kind: 'put', timeoutMs, hintFor, record }, timeoutMs, onResult);
+    coordination.calls.ask(peers, { kind: 'put', timeoutMs, hintFor, fresh, record }, timeoutMs, onResult);
   }
   if (peers.length < holders.length) {
     void coordination.replica.put(record, hintFor).then((reply) => onResult(self, reply));

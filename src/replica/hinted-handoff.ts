@@ -102,7 +102,11 @@ export class HintedHandoff {
     const { calls, config, replica } = this.#coordination;
     if (target === config.id) return replica.put(record, undefined);
     const timeoutMs = config.timing.requestTimeoutMs;
-    return calls.askOne(target, { kind: 'put', timeoutMs, hintFor: undefined, record }, timeoutMs);
+    return calls.askOne(
+      target,
+      { kind: 'put', timeoutMs, hintFor: undefined, fresh: false, record },
+      timeoutMs,
+    );
   }
 
   /** Doubles the pause with every failure in a row, up to the limit, and shows the reason. */

@@ -16,6 +16,7 @@ const boundAheadMs = 1_000;
 export class NodeClock {
   readonly #clock: Clock;
   readonly #hybrid: HybridLogicalClock;
+  readonly #clockSkewMsMax: number;
   readonly #saveBound: (wallMs: number) => Promise<void>;
   #boundMs: number;
   #extending: Promise<void> | undefined;
@@ -28,6 +29,7 @@ export class NodeClock {
     readonly saveBound: (wallMs: number) => Promise<void>;
   }) {
     this.#clock = options.clock;
+    this.#clockSkewMsMax = options.clockSkewMsMax;
     this.#saveBound = options.saveBound;
     this.#boundMs = options.boundAtStartMs;
     this.#hybrid = new HybridLogicalClock({
@@ -77,6 +79,11 @@ export class NodeClock {
   /** Whether the wall clock was set back so far that `mint` refuses. */
   get isAheadOfWall(): boolean {
     return this.#hybrid.isTooFarAhead(this.#hybrid.last, this.#clock.wallNow());
+  }
+
+  /** Whether a reading that was just minted elsewhere, at most `ageMsMax` ago, shows a clock that lags. */
+  isTooFarBehind(fresh: HlcTime, ageMsMax: number): boolean {
+    return fresh.wallMs < this.#clock.wallNow() - this.#clockSkewMsMax - ageMsMax;
   }
 
   isTooFarAhead(seen: HlcTime): boolean {

@@ -31,6 +31,7 @@ export class ReadRepair {
       record,
       holders: owners,
       hintFor: undefined,
+      fresh: false,
       timeoutMs: config.timing.requestTimeoutMs,
       onResult: (_, result) => {
         this.#inFlight--;

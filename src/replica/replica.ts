@@ -45,9 +45,14 @@ export class Replica {
   }
 
   /** Merges a record that a coordinator or a hint holder sent. Never throws. */
-  async put(record: StoredRecord, hintFor: NodeId | undefined): Promise<Reply> {
+  async put(
+    record: StoredRecord,
+    hintFor: NodeId | undefined,
+    fresh?: { readonly ageMsMax: number },
+  ): Promise<Reply> {
     try {
       this.check(record, hintFor);
+      if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax);
       await this.store(record, hintFor);
       return { kind: 'stored' };
     } catch (error) {
@@ -112,6 +117,20 @@ export class Replica {
           `ahead of the clock of ${this.#config.id}. Check the clocks (NTP) of both machines.`,
       );
     }
+  }
+
+  /**
+   * Refuses a new write whose coordinator's clock lags: it would be acknowledged and lose at once to versions that were
+   * there before it, which nobody would notice.
+   */
+  #checkFresh(record: StoredRecord, ageMsMax: number): void {
+    if (!this.#clock.isTooFarBehind(record.version.dot, ageMsMax)) return;
+    this.#observer.count('clock.lagging');
+    throw new StoreError(
+      'CLOCK_BEHIND',
+      `the write is stamped ${record.version.dot.wallMs} by ${record.version.dot.actor}, whose clock lags behind that ` +
+        `of ${this.#config.id}. Check the clocks (NTP) of both machines.`,
+    );
   }
 
   async #getHinted(key: Uint8Array, token: Token, want: 'record' | 'digest'): Promise<GetReply> {

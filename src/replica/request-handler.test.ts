@@ -87,7 +87,7 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
 }
 
 function putOf(record: StoredRecord): Request {
-  return { kind: 'put', timeoutMs: 1_000, hintFor: undefined, record };
+  return { kind: 'put', timeoutMs: 1_000, hintFor: undefined, fresh: false, record };
 }
 
 function recordOf(value: string): StoredRecord {

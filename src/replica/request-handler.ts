@@ -81,7 +81,11 @@ export class RequestHandler {
     }
     switch (request.kind) {
       case 'put':
-        return this.#replica.put(request.record, request.hintFor);
+        return this.#replica.put(
+          request.record,
+          request.hintFor,
+          request.fresh ? { ageMsMax: request.timeoutMs } : undefined,
+        );
       case 'get':
         return this.#replica.get(request.key, request.want);
     }
