@@ -84,6 +84,23 @@ describe('a full disk', () => {
     assert.equal(restarted.status().evidenceLost, false);
   });
 
+  test('costs no evidence when the new segment gets not a byte before the power is cut', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const before = recordOf({ key: 'before' });
+    await store.merge(before);
+    disk.failNext({ operation: 'write', code: 'DISK_FULL', bytesWritten: 30 });
+    disk.failNext({ operation: 'truncate' });
+    await assert.rejects(store.merge(recordOf({ key: 'refused' })), { code: 'DISK_FULL' });
+    disk.failNext({ operation: 'write', pathIncludes: '00000002', code: 'DISK_FULL' });
+    await assert.rejects(store.merge(recordOf({ key: 'refused too' })), { code: 'DISK_FULL' });
+    disk.crash({ unsynced: 'keep' });
+    for (const path of disk.paths()) if (path.endsWith('.hint')) disk.removeNow(path);
+    const restarted = await openTestStore(disk.session());
+    await assertHeld(restarted, before);
+    assert.equal(restarted.status().evidenceLost, false);
+  });
+
   test('does not stop a close, and costs the next start a replay only', async () => {
     const disk = new SimDisk();
     const store = await openTestStore(disk.session());

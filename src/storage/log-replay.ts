@@ -62,7 +62,8 @@ export async function replayLog(options: LogReplayOptions): Promise<number> {
       quarantine,
       from: isResumed ? from : undefined,
       nextSequence: next?.hasHeader === true ? next.segment.sequence : undefined,
-      isLast: next === undefined,
+      // A file that was made and never written to says nothing about the one before it.
+      isLast: opened.slice(position + 1).every((later) => later.size === 0),
     });
     if (!isResumed && !hasHeader && size > 0) await noteHeader(options, position);
     if (result.evidenceLost) await quarantine.loseEvidence();

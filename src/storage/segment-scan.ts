@@ -33,7 +33,7 @@ export interface SegmentScanOptions {
   readonly hasGaps: boolean;
   /** Sequence at which the next segment starts; undefined for the last one or when it is unknown. */
   readonly nextSequence: number | undefined;
-  /** Whether a next segment exists: then all that this one held had been acknowledged or given up. */
+  /** False when a next segment was written to: then all that this one held had been acknowledged or given up. */
   readonly isLast: boolean;
   /** Called for each believed entry; `bytes` holds it at `entry.start`, `offset` is where it lies in the file. */
   readonly onEntry: (entry: EntryView, bytes: Uint8Array, offset: number) => void;
