@@ -21,6 +21,8 @@ export interface SweepOptions {
   readonly plan: SwarmPlan | undefined;
   readonly twiceOneIn: number;
   readonly onProgress?: (totals: SweepTotals) => void;
+  /** Makes what judges a block; threads unless told. */
+  readonly newRunner?: () => Pick<SeedRunner, 'run' | 'stop'>;
 }
 
 export interface SweepTotals {
@@ -68,7 +70,7 @@ export async function sweepSeeds(options: SweepOptions): Promise<SweepResult> {
     options.onProgress?.(totals);
   };
   const blockSeeds = Math.min(blockSeedsMax, Math.ceil(options.seeds / (4 * options.jobs)));
-  const work = async (runner: SeedRunner): Promise<void> => {
+  const work = async (runner: Pick<SeedRunner, 'run'>): Promise<void> => {
     while (failure === undefined && next < end && performance.now() < options.deadlineMs) {
       const from = next;
       const count = Math.min(blockSeeds, end - from);
@@ -77,7 +79,8 @@ export async function sweepSeeds(options: SweepOptions): Promise<SweepResult> {
     }
   };
   const jobs = Math.min(options.jobs, options.seeds);
-  const runners = Array.from({ length: jobs }, () => new SeedRunner());
+  const newRunner = options.newRunner ?? ((): SeedRunner => new SeedRunner());
+  const runners = Array.from({ length: jobs }, newRunner);
   await Promise.all(runners.map(work));
   await Promise.all(runners.map((runner) => runner.stop()));
   return { totals, failure, digest: digestOf(hashes) };

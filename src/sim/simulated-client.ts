@@ -56,20 +56,25 @@ export class SimulatedClient {
   }
 
   /** Stores a value; text is stored as UTF-8. */
-  put(key: string, value: string | Uint8Array, options: SimulatedRequest = {}): Promise<SimulatedWrite> {
+  async put(
+    key: string,
+    value: string | Uint8Array,
+    options: SimulatedRequest = {},
+  ): Promise<SimulatedWrite> {
     // The caller may go on to use its bytes.
     const bytes = typeof value === 'string' ? encoder.encode(value) : value.slice();
-    return this.#write((api) => api.put({ ...optionsOf(options), key: encoder.encode(key), value: bytes }));
+    const request = { ...requestOf(key, options), value: bytes };
+    return await this.#write((api) => api.put(request));
   }
 
-  delete(key: string, options: SimulatedRequest = {}): Promise<SimulatedWrite> {
-    return this.#write((api) => api.delete({ ...optionsOf(options), key: encoder.encode(key) }));
+  async delete(key: string, options: SimulatedRequest = {}): Promise<SimulatedWrite> {
+    const request = requestOf(key, options);
+    return await this.#write((api) => api.delete(request));
   }
 
   async get(key: string, options: SimulatedRequest = {}): Promise<SimulatedRead> {
-    const outcome = await this.#client.call(this.#nodeFor(), (api) =>
-      api.get({ ...optionsOf(options), key: encoder.encode(key) }),
-    );
+    const request = requestOf(key, options);
+    const outcome = await this.#client.call(this.#nodeFor(), (api) => api.get(request));
     const nothing = { code: undefined, context: undefined, value: undefined, text: undefined };
     switch (outcome.kind) {
       case 'found': {
@@ -105,9 +110,13 @@ function contextOf(dot: Dot | undefined): string | undefined {
   return dot === undefined ? undefined : formatDot(dot);
 }
 
-function optionsOf({ context, ...others }: SimulatedRequest): RequestOptions {
-  if (context === undefined) return others;
+function requestOf(
+  key: string,
+  { context, ...others }: SimulatedRequest,
+): RequestOptions & { readonly key: Uint8Array } {
+  const request = { ...others, key: encoder.encode(key) };
+  if (context === undefined) return request;
   const dot = parseDot(context);
   if (dot === undefined) throw new StoreError('BAD_REQUEST', `${context} is no context of a read or write`);
-  return { ...others, context: dot };
+  return { ...request, context: dot };
 }

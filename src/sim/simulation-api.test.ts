@@ -83,6 +83,37 @@ describe('simulate for applications', () => {
     });
   });
 
+  test('a value belongs to whoever has it, and a context wins over the clocks', async () => {
+    await simulate(2, { nodes: 1 }, async (cluster) => {
+      const client = cluster.client();
+      const value = Uint8Array.of(1);
+      const write = client.put('k', value);
+      value[0] = 9;
+      await write;
+      const read = await client.get('k');
+      assert.deepEqual(read.value, Uint8Array.of(1));
+      const ahead = read.context?.replace(/^\d+/, (wallMs) => String(Number(wallMs) + 400));
+      const next = await client.put('k', 'later', { context: ahead });
+      const [before, after] = [ahead, next.context].map((dot) => Number(dot?.split('-')[0]));
+      assert.ok((after ?? 0) >= (before ?? Infinity), 'stamped above what it had seen');
+      await assert.rejects(client.put('k', 'v', { context: 'x' }), /x is no context/);
+    });
+  });
+
+  test('lost power ends all nodes, and what was acknowledged is there when they are back', async () => {
+    await simulate(2, {}, async (cluster) => {
+      assert.equal((await cluster.client().put('k', 'v')).kind, 'stored');
+      cluster.losePower();
+      assert.deepEqual(
+        cluster.nodes.map((node) => cluster.isRunning(node)),
+        [false, false, false],
+      );
+      await cluster.restart();
+      await cluster.untilHealthy();
+      assert.equal((await cluster.client().get('k')).text, 'v');
+    });
+  });
+
   test('what a story throws names the seed, and so do mistakes in asking', async () => {
     const story = (): Promise<void> => Promise.reject(new Error('two apples'));
     await assert.rejects(simulate(9, {}, story), /two apples \(simulation seed 9\)/);
