@@ -92,6 +92,8 @@ describe('simulate for applications', () => {
       await write;
       const read = await client.get('k');
       assert.deepEqual(read.value, Uint8Array.of(1));
+      read.value?.fill(7);
+      assert.deepEqual((await client.get('k')).value, Uint8Array.of(1));
       const ahead = read.context?.replace(/^\d+/, (wallMs) => String(Number(wallMs) + 400));
       const next = await client.put('k', 'later', { context: ahead });
       const [before, after] = [ahead, next.context].map((dot) => Number(dot?.split('-')[0]));
