@@ -130,6 +130,8 @@ export const limits = {
   scanPageMax: 1_000,
   /** Reads up to this size go straight to the page cache (1 µs against 16 µs through the thread pool). */
   synchronousReadBytesMax: 64 * kibibyte,
+  /** Writes up to this size go straight to the page cache, for the same reason; only the sync has to wait. */
+  synchronousWriteBytesMax: 64 * kibibyte,
   /** Handoff hints kept for one absent owner, and in total; beyond it anti-entropy takes over. */
   hintBytesPerTargetMax: 256 * mebibyte,
   hintBytesMax: 1024 * mebibyte,

@@ -6,8 +6,9 @@
  * fails too: the kernel reports the loss once and then calls the lost pages clean.
  */
 
-import { close, fdatasync, fstat, ftruncate, read, readSync, writev, type Stats } from 'node:fs';
+import { close, fdatasync, fstat, ftruncate, read, readSync, writeSync, writev, type Stats } from 'node:fs';
 import { StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { DiskFile } from '../ports/disk.ts';
 import { closedFileError, diskError, type DiskOperation } from './disk-error.ts';
 import { completed, promised } from './promised.ts';
@@ -28,8 +29,14 @@ export class OpenFile implements DiskFile {
     this.path = options.path;
     this.#fullPath = options.fullPath;
     this.#descriptor = options.descriptor;
-    this.#writeSome = (chunks, position) =>
-      promised<number>((done) => writev(this.#descriptor, chunks, position, done));
+    this.#writeSome = (chunks, position) => {
+      const [only] = chunks;
+      // Into the page cache this takes a few microseconds; handing it to another thread costs more than that.
+      if (chunks.length === 1 && only !== undefined && only.length <= limits.synchronousWriteBytesMax) {
+        return Promise.resolve(writeSync(this.#descriptor, only, 0, only.length, position));
+      }
+      return promised<number>((done) => writev(this.#descriptor, chunks, position, done));
+    };
   }
 
   size(): Promise<number> {
