@@ -23,6 +23,12 @@ describe('unique values', () => {
     );
   });
 
+  test('a value whose id lost a digit of a round number names nobody', () => {
+    const value = uniqueValue(900_001, 100);
+    value[0] = '1'.charCodeAt(0);
+    assert.equal(writerOf(value), undefined, '900,001 and 100,001 are 3,125 x 256 apart');
+  });
+
   test('a value that is cut or run on names nobody', () => {
     assert.equal(writerOf(uniqueValue(7, 100).subarray(0, 99)), undefined);
     assert.equal(writerOf(new Uint8Array([...uniqueValue(7, 100), 0])), undefined);

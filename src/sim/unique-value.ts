@@ -2,7 +2,10 @@
  * Values that say who wrote them: no two operations write the same bytes, and a value that was torn or
  * mixed from two is recognised.
  *
- *   "<operation id>/<length>/" followed by bytes that depend on both and on their position
+ *   "<operation id>/<length>/" followed by bytes drawn from a generator that the id seeds
+ *
+ * The id is mixed before it seeds anything: with bytes that were a mere sum of id and position, two ids
+ * a multiple of 256 apart had the same bytes after the name, and one flipped digit named another writer.
  */
 
 /** Shortest value: room for its name. */
@@ -12,11 +15,21 @@ export const uniqueValueBytesMin = 20;
 export function uniqueValue(id: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   const name = `${id}/${length}/`;
-  for (let index = 0; index < length; index++) {
-    bytes[index] =
-      index < name.length ? name.charCodeAt(index) : (id * 31 + index * 7 + (index >>> 8)) & 0xff;
+  for (let index = 0; index < name.length; index++) bytes[index] = name.charCodeAt(index);
+  let state = mixed(id);
+  for (let index = name.length; index < length; index++) {
+    // The linear congruential generator of Numerical Recipes; its top byte is its best.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    bytes[index] = state >>> 24;
   }
   return bytes;
+}
+
+/** The finaliser of murmur3: a bijection of 32 bits in which every bit of `id` moves every other. */
+function mixed(id: number): number {
+  let bits = Math.imul(id ^ (id >>> 16), 0x85eb_ca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2_ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
 
 /** The operation that wrote these very bytes; undefined when none can have. */
