@@ -13,6 +13,12 @@ export interface Token {
   readonly low: number;
 }
 
+/** The tokens from `first` to `last`, both included. */
+export interface TokenRange {
+  readonly first: Token;
+  readonly last: Token;
+}
+
 const c1 = 0x239b961b;
 const c2 = 0xab0e9789;
 const c3 = 0x38b34ae5;
@@ -86,4 +92,15 @@ export function compareTokens(left: Token, right: Token): number {
 /** The partition of a token among `partitions`, a power of two of at most 2^16. */
 export function partitionOf(token: Token, partitions: number): number {
   return partitions === 1 ? 0 : token.high >>> (32 - Math.log2(partitions));
+}
+
+/** The token that follows in ring order, or undefined after the last one. */
+export function tokenAfter(token: Token): Token | undefined {
+  if (token.low < 0xffff_ffff) return { high: token.high, low: token.low + 1 };
+  return token.high < 0xffff_ffff ? { high: token.high + 1, low: 0 } : undefined;
+}
+
+/** Whether a token lies in a range. */
+export function isInRange(token: Token, range: TokenRange): boolean {
+  return compareTokens(token, range.first) >= 0 && compareTokens(token, range.last) <= 0;
 }
