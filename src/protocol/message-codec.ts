@@ -24,12 +24,11 @@
 
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
-import { isErrorCode, StoreError } from '../core/errors.ts';
+import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
+import { headerBytes, invalidFrame, needBytes, newFrame, readHeader } from './message-frame.ts';
 import type { GetReply, Message, MessageHeader, Reply, Request } from './messages.ts';
 
-const version = 1;
-const headerBytes = 24;
 const messageTextMax = 512;
 
 const kinds = {
@@ -53,11 +52,11 @@ const noTarget = new Uint8Array(0);
 export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
   switch (request.kind) {
     case 'ping':
-      return frame(header, kinds.ping, 0);
+      return newFrame(header, kinds.ping, 0);
     case 'put': {
       const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
       const kind = request.fresh ? kinds.freshPut : kinds.put;
-      const bytes = frame(header, kind, 5 + target.length + request.record.bytes.length);
+      const bytes = newFrame(header, kind, 5 + target.length + request.record.bytes.length);
       writeUint32(bytes, headerBytes, request.timeoutMs);
       bytes[headerBytes + 4] = target.length;
       bytes.set(target, headerBytes + 5);
@@ -65,7 +64,7 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
       return bytes;
     }
     case 'get': {
-      const bytes = frame(header, kinds.get, 5 + request.key.length);
+      const bytes = newFrame(header, kinds.get, 5 + request.key.length);
       writeUint32(bytes, headerBytes, request.timeoutMs);
       bytes[headerBytes + 4] = request.want === 'record' ? 0 : 1;
       bytes.set(request.key, headerBytes + 5);
@@ -78,18 +77,18 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
 export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
   switch (reply.kind) {
     case 'pong':
-      return frame(header, kinds.pong, 0);
+      return newFrame(header, kinds.pong, 0);
     case 'stored':
-      return frame(header, kinds.stored, 0);
+      return newFrame(header, kinds.stored, 0);
     case 'nothing': {
-      const bytes = frame(header, kinds.nothing, 1);
+      const bytes = newFrame(header, kinds.nothing, 1);
       bytes[headerBytes] = Number(reply.evidence);
       return bytes;
     }
     case 'digest':
       return encodeDigest(header, reply.evidence, reply.digest);
     case 'record': {
-      const bytes = frame(header, kinds.record, 1 + reply.record.bytes.length);
+      const bytes = newFrame(header, kinds.record, 1 + reply.record.bytes.length);
       bytes[headerBytes] = Number(reply.evidence);
       bytes.set(reply.record.bytes, headerBytes + 1);
       return bytes;
@@ -97,7 +96,7 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
     case 'refused': {
       const code = encoder.encode(reply.code);
       const text = encoder.encode(reply.message.slice(0, messageTextMax));
-      const bytes = frame(header, kinds.refused, 1 + code.length + text.length);
+      const bytes = newFrame(header, kinds.refused, 1 + code.length + text.length);
       bytes[headerBytes] = code.length;
       bytes.set(code, headerBytes + 1);
       bytes.set(text, headerBytes + 1 + code.length);
@@ -108,16 +107,7 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
 
 /** Reads one frame. Records in the result are views into it. */
 export function decodeMessage(bytes: Uint8Array): Message {
-  if (bytes.length < headerBytes) throw invalid(`${bytes.length} bytes are too few for a message`);
-  if (bytes[0] !== version) {
-    throw new StoreError('FORMAT_UNSUPPORTED', `message version ${bytes[0]}; this node speaks ${version}`);
-  }
-  const header: MessageHeader = {
-    epoch: readUint32(bytes, 4),
-    incarnation: readUint32(bytes, 8),
-    sequence: readUint32(bytes, 12),
-    clock: { wallMs: readUint48(bytes, 16), counter: readUint16(bytes, 22) },
-  };
+  const header = readHeader(bytes);
   const kind = bytes[1] ?? 0;
   if (kind < 128) return { type: 'request', header, request: decodeRequest(kind, bytes) };
   return { type: 'reply', header, reply: decodeReply(kind, bytes) };
@@ -125,28 +115,28 @@ export function decodeMessage(bytes: Uint8Array): Message {
 
 function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (kind === kinds.ping) return { kind: 'ping' };
-  need(bytes, headerBytes + 5);
+  needBytes(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
   if (kind === kinds.put || kind === kinds.freshPut) {
     const recordOffset = headerBytes + 5 + (bytes[headerBytes + 4] ?? 0);
-    need(bytes, recordOffset);
+    needBytes(bytes, recordOffset);
     const hintFor = decodeTarget(bytes, recordOffset);
     const record = decodeRecord(bytes.subarray(recordOffset));
     return { kind: 'put', timeoutMs, hintFor, fresh: kind === kinds.freshPut, record };
   }
   if (kind === kinds.get) {
     const key = bytes.subarray(headerBytes + 5);
-    if (key.length === 0) throw invalid('a get without a key');
+    if (key.length === 0) throw invalidFrame('a get without a key');
     return { kind: 'get', timeoutMs, want: bytes[headerBytes + 4] === 0 ? 'record' : 'digest', key };
   }
-  throw invalid(`request kind ${kind} is unknown`);
+  throw invalidFrame(`request kind ${kind} is unknown`);
 }
 
 /** The hint target before `end`; undefined when it is empty, as in nearly every put. */
 function decodeTarget(bytes: Uint8Array, end: number): NodeId | undefined {
   if (end === headerBytes + 5) return undefined;
   const target = decoder.decode(bytes.subarray(headerBytes + 5, end));
-  if (!isNodeId(target)) throw invalid('the hint target is not a node id');
+  if (!isNodeId(target)) throw invalidFrame('the hint target is not a node id');
   return target;
 }
 
@@ -157,9 +147,9 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
     case kinds.stored:
       return { kind: 'stored' };
     case kinds.refused: {
-      need(bytes, headerBytes + 1);
+      needBytes(bytes, headerBytes + 1);
       const codeEnd = headerBytes + 1 + (bytes[headerBytes] ?? 0);
-      need(bytes, codeEnd);
+      needBytes(bytes, codeEnd);
       const code = decoder.decode(bytes.subarray(headerBytes + 1, codeEnd));
       const message = decoder.decode(bytes.subarray(codeEnd, codeEnd + messageTextMax));
       return { kind: 'refused', code: isErrorCode(code) ? code : 'INTERNAL', message };
@@ -170,7 +160,7 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
 }
 
 function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
-  need(bytes, headerBytes + 1);
+  needBytes(bytes, headerBytes + 1);
   const evidence = bytes[headerBytes] === 1;
   switch (kind) {
     case kinds.nothing:
@@ -179,10 +169,10 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
       return { kind: 'record', evidence, record: decodeRecord(bytes.subarray(headerBytes + 1)) };
     case kinds.digest: {
       const start = headerBytes + 1;
-      need(bytes, start + 20);
+      needBytes(bytes, start + 20);
       const actor = decoder.decode(bytes.subarray(start + 19, start + 19 + 255));
       // It ends up in HTTP headers and the order of versions: printable ASCII, as in records.
-      if (!/^[\x20-\x7e]+$/.test(actor)) throw invalid('the actor of a digest is not printable ASCII');
+      if (!/^[\x20-\x7e]+$/.test(actor)) throw invalidFrame('the actor of a digest is not printable ASCII');
       const digest: VersionDigest = {
         dot: {
           wallMs: readUint48(bytes, start),
@@ -196,14 +186,14 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
       return { kind: 'digest', evidence, digest };
     }
     default:
-      throw invalid(`reply kind ${kind} is unknown`);
+      throw invalidFrame(`reply kind ${kind} is unknown`);
   }
 }
 
 function encodeDigest(header: MessageHeader, evidence: boolean, digest: VersionDigest): Uint8Array {
   const actor = encoder.encode(digest.dot.actor);
   const start = headerBytes + 1;
-  const bytes = frame(header, kinds.digest, 20 + actor.length);
+  const bytes = newFrame(header, kinds.digest, 20 + actor.length);
   bytes[headerBytes] = Number(evidence);
   writeUint48(bytes, start, digest.dot.wallMs);
   writeUint16(bytes, start + 6, digest.dot.counter);
@@ -212,24 +202,4 @@ function encodeDigest(header: MessageHeader, evidence: boolean, digest: VersionD
   writeUint32(bytes, start + 15, digest.checksum);
   bytes.set(actor, start + 19);
   return bytes;
-}
-
-function frame(header: MessageHeader, kind: number, fieldBytes: number): Uint8Array {
-  const bytes = new Uint8Array(headerBytes + fieldBytes);
-  bytes[0] = version;
-  bytes[1] = kind;
-  writeUint32(bytes, 4, header.epoch);
-  writeUint32(bytes, 8, header.incarnation);
-  writeUint32(bytes, 12, header.sequence);
-  writeUint48(bytes, 16, header.clock.wallMs);
-  writeUint16(bytes, 22, header.clock.counter);
-  return bytes;
-}
-
-function need(bytes: Uint8Array, length: number): void {
-  if (bytes.length < length) throw invalid(`message kind ${bytes[1]} ends after ${bytes.length} bytes`);
-}
-
-function invalid(message: string): StoreError {
-  return new StoreError('FRAME_INVALID', message);
 }
