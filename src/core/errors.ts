@@ -24,6 +24,7 @@ export const errorCodes = [
   'CLOCK_SKEW',
   'CLOCK_AHEAD',
   'CLOCK_BEHIND',
+  'STALE_VERSION',
   'NOT_READY',
   'OVERLOADED',
   'STOPPING',

@@ -34,6 +34,7 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   CLOCK_SKEW: { status: 400 },
   CLOCK_AHEAD: { status: 503, retryAfterSeconds: soon },
   CLOCK_BEHIND: { status: 503, retryAfterSeconds: soon },
+  STALE_VERSION: { status: 503 },
   NOT_READY: { status: 503, retryAfterSeconds: soon },
   OVERLOADED: { status: 503, retryAfterSeconds: soon },
   STOPPING: { status: 503, retryAfterSeconds: soon },
