@@ -163,3 +163,11 @@ export const limits = {
   /** A `node.log` longer than this is set aside when its node starts; the one before is dropped. */
   nodeLogBytesMax: 16 * mebibyte,
 } as const;
+  /** Token ranges of one comparison of sums or versions: 4 KiB of request. */
+  treeRangesPerRequest: 256,
+  /** Versions of one list: 80 KiB, and a few milliseconds of a busy receiver's time. */
+  treeVersionsPerReply: 4_096,
+  /** Records asked for by their tokens at once: 8 KiB of request. */
+  treeTokensPerRequest: 1_024,
+  /** Bytes of records of one reply, and always at least those of one token. */
+  treeRecordsBytesPerReply: 256 * kibibyte,

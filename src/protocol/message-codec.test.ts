@@ -4,7 +4,9 @@ import fc from 'fast-check';
 import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { encodeRecord } from '../core/record.ts';
+import { compareTokens } from '../core/token.ts';
 import { decodeMessage, encodeReply, encodeRequest } from './message-codec.ts';
 import type { MessageHeader, Reply, Request } from './messages.ts';
 
@@ -26,8 +28,78 @@ const records = fc
   .map((fields) => encodeRecord(fields, crc32));
 const timeouts = fc.nat(60_000);
 
+const tokens = fc.record({ high: uint32, low: uint32 });
+const sums = fc.record({ high: uint32, low: uint32, count: uint32 });
+const wallTimes = fc.integer({ min: 0, max: 2 ** 48 - 2 });
+const upTos = fc.option(wallTimes, { nil: undefined });
+const partitions = fc.array(fc.nat(0xffff), { maxLength: 300 });
+const ascendingTokens = fc
+  .uniqueArray(tokens, { maxLength: 40, comparator: (left, right) => compareTokens(left, right) === 0 })
+  .map((drawn) => drawn.toSorted(compareTokens));
+/** Disjoint and ascending: each takes two of the tokens drawn. */
+const ranges = ascendingTokens.map((drawn) =>
+  Array.from({ length: drawn.length >>> 1 }, (_, index) => ({
+    first: drawn[2 * index] ?? { high: 0, low: 0 },
+    last: drawn[2 * index + 1] ?? { high: 0, low: 0 },
+  })),
+);
+
+const healingRequests: fc.Arbitrary<Request> = fc.oneof(
+  fc.record({
+    kind: fc.constant('partition-sums' as const),
+    timeoutMs: timeouts,
+    upToMs: upTos,
+    partitions: fc.array(fc.record({ partition: uint32, floorMs: wallTimes }), { maxLength: 300 }),
+  }),
+  fc.record({ kind: fc.constant('range-sums' as const), timeoutMs: timeouts, upToMs: upTos, ranges }),
+  fc.record({ kind: fc.constant('list-versions' as const), timeoutMs: timeouts, ranges }),
+  fc.record({
+    kind: fc.constant('fetch-range' as const),
+    timeoutMs: timeouts,
+    range: fc.record({ first: fc.constant({ high: 0, low: 1 }), last: fc.constant({ high: 9, low: 0 }) }),
+  }),
+  fc.record({ kind: fc.constant('fetch-tokens' as const), timeoutMs: timeouts, tokens: ascendingTokens }),
+  fc.record({ kind: fc.constant('compare-now' as const), timeoutMs: timeouts, session: uint32, partitions }),
+);
+
+const healingReplies: fc.Arbitrary<Reply> = fc.oneof(
+  fc.record({
+    kind: fc.constant('partition-sums' as const),
+    states: fc.array(
+      fc.record({
+        completeness: fc.constantFrom('complete' as const, 'fresh' as const, 'incomplete' as const),
+        floorMs: wallTimes,
+        sum: sums,
+      }),
+      { maxLength: 300 },
+    ),
+  }),
+  fc.record({ kind: fc.constant('range-sums' as const), sums: fc.array(sums, { maxLength: 256 }) }),
+  fc.record({
+    kind: fc.constant('versions' as const),
+    versions: fc.array(
+      fc.record({ token: tokens, wallMs: wallTimes, counter: fc.nat(0xffff), checksum: uint32 }),
+      { maxLength: 300 },
+    ),
+    next: fc.option(tokens, { nil: undefined }),
+  }),
+  fc.record({
+    kind: fc.constant('records' as const),
+    records: fc.array(records, { maxLength: 20 }),
+    next: fc.option(tokens, { nil: undefined }),
+  }),
+  fc.record({
+    kind: fc.constant('compare-progress' as const),
+    state: fc.constantFrom('running' as const, 'done' as const, 'failed' as const),
+    compared: uint32,
+    fetched: uint32,
+  }),
+);
+
 const requests: fc.Arbitrary<Request> = fc.oneof(
   fc.constant<Request>({ kind: 'ping' }),
+  sums.map((sharedSum): Request => ({ kind: 'ping', sharedSum })),
+  healingRequests,
   fc.record({
     kind: fc.constant('put' as const),
     timeoutMs: timeouts,
@@ -44,6 +116,8 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
 );
 
 const replies: fc.Arbitrary<Reply> = fc.oneof(
+  sums.map((sharedSum): Reply => ({ kind: 'pong', sharedSum })),
+  healingReplies,
   fc.constantFrom<Reply>({ kind: 'pong' }, { kind: 'stored' }),
   fc.record({ kind: fc.constant('nothing' as const), evidence: fc.boolean() }),
   fc.record({ kind: fc.constant('record' as const), evidence: fc.boolean(), record: records }),
@@ -66,7 +140,11 @@ const replies: fc.Arbitrary<Reply> = fc.oneof(
 
 /** Comparable text: records as bytes, so that views and copies compare equal. */
 function shape(value: unknown): string {
-  return JSON.stringify(value, (_, field: unknown) => (field instanceof Uint8Array ? [...field] : field));
+  return JSON.stringify(value, (_, field: unknown) => {
+    if (field instanceof Uint8Array) return [...field];
+    if (typeof field !== 'object' || field === null || Array.isArray(field)) return field;
+    return Object.fromEntries(Object.entries(field).sort(([left], [right]) => (left < right ? -1 : 1)));
+  });
 }
 
 test('every request is read back as it was sent', () => {
@@ -102,7 +180,7 @@ test('a frame cut short or filled with noise is read or refused, and nothing els
     }),
   );
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 140 }), (noise, kind) => {
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.integer({ min: 1, max: 160 }), (noise, kind) => {
       noise[0] = 1;
       noise[1] = kind;
       check(noise);
@@ -126,4 +204,51 @@ test('a digest whose actor is not printable is refused: it would end up in a hea
     },
   );
   assert.throws(() => decodeMessage(bytes), { code: 'FRAME_INVALID' });
+});
+
+test('lists that are longer than their limit are refused before anything is made of them', () => {
+  const header = { epoch: 1, incarnation: 1, sequence: 1, clock: { wallMs: 1, counter: 0 } };
+  const range = (index: number) => ({ first: { high: index, low: 0 }, last: { high: index, low: 9 } });
+  const many = <Item>(count: number, item: (index: number) => Item): Item[] =>
+    Array.from({ length: count }, (_, index) => item(index));
+  const frames = (excess: number): Uint8Array[] => {
+    const ranges = many(limits.treeRangesPerRequest + excess, range);
+    const tokens = many(limits.treeTokensPerRequest + excess, (index) => range(index).first);
+    const versions = many(limits.treeVersionsPerReply + excess, (index) => ({
+      ...{ token: range(index).first, wallMs: 1, counter: 0, checksum: 0 },
+    }));
+    const sum = { high: 0, low: 0, count: 0 };
+    return [
+      encodeRequest(header, { kind: 'range-sums', timeoutMs: 1, upToMs: undefined, ranges }),
+      encodeRequest(header, { kind: 'list-versions', timeoutMs: 1, ranges }),
+      encodeRequest(header, { kind: 'fetch-tokens', timeoutMs: 1, tokens }),
+      encodeReply(header, { kind: 'versions', versions, next: undefined }),
+      encodeReply(header, { kind: 'range-sums', sums: ranges.map(() => sum) }),
+    ];
+  };
+  for (const frame of frames(0)) decodeMessage(frame);
+  for (const frame of frames(1)) assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
+});
+
+test('ranges and tokens that do not ascend are refused: they would be counted twice', () => {
+  const header = { epoch: 1, incarnation: 1, sequence: 1, clock: { wallMs: 1, counter: 0 } };
+  const [one, two, three] = [1, 2, 3].map((high) => ({ high, low: 0 }));
+  assert.ok(one !== undefined && two !== undefined && three !== undefined);
+  const lists = [
+    [{ first: two, last: one }],
+    [
+      { first: one, last: two },
+      { first: two, last: three },
+    ],
+    [
+      { first: three, last: three },
+      { first: one, last: one },
+    ],
+  ];
+  for (const ranges of lists) {
+    const frame = encodeRequest(header, { kind: 'list-versions', timeoutMs: 1, ranges });
+    assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
+  }
+  const frame = encodeRequest(header, { kind: 'fetch-tokens', timeoutMs: 1, tokens: [one, one] });
+  assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
 });

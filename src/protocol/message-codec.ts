@@ -2,7 +2,8 @@
  * Internode messages as bytes, version 1, big-endian. The transport adds the frame length.
  *
  *   0  u8   protocol version, 1
- *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused
+ *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused;
+ *           16 to 21 and 144 to 148 are in healing-codec.ts
  *   2  u16  zero
  *   4  u32  placement epoch
  *   8  u32  incarnation of the asker
@@ -11,6 +12,7 @@
  *  22  u16  sender's clock, counter
  *  24       fields of the kind
  *
+ *   ping, pong  nothing, or the sum of what both own: u32 high · u32 low · u32 count
  *   put      u32 timeout ms · u8 target length · target (empty: receiver owns it) · record
  *   get      u32 timeout ms · u8 want (0 record, 1 digest) · key
  *   nothing  u8 evidence
@@ -26,7 +28,26 @@ import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint
 import { isNodeId, type NodeId } from '../core/config.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
-import { headerBytes, invalidFrame, needBytes, newFrame, readHeader } from './message-frame.ts';
+import type { VersionSum } from '../core/version-sum.ts';
+import {
+  decodeHealingReply,
+  decodeHealingRequest,
+  encodeHealingReply,
+  encodeHealingRequest,
+  isHealingKind,
+  readSum,
+  sumBytes,
+  writeSum,
+} from './healing-codec.ts';
+import {
+  FieldReader,
+  FieldWriter,
+  headerBytes,
+  invalidFrame,
+  needBytes,
+  newFrame,
+  readHeader,
+} from './message-frame.ts';
 import type { GetReply, Message, MessageHeader, Reply, Request } from './messages.ts';
 
 const messageTextMax = 512;
@@ -52,7 +73,7 @@ const noTarget = new Uint8Array(0);
 export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
   switch (request.kind) {
     case 'ping':
-      return newFrame(header, kinds.ping, 0);
+      return encodeSignOfLife(header, kinds.ping, request.sharedSum);
     case 'put': {
       const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
       const kind = request.fresh ? kinds.freshPut : kinds.put;
@@ -70,6 +91,8 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
       bytes.set(request.key, headerBytes + 5);
       return bytes;
     }
+    default:
+      return encodeHealingRequest(header, request);
   }
 }
 
@@ -77,7 +100,7 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
 export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
   switch (reply.kind) {
     case 'pong':
-      return newFrame(header, kinds.pong, 0);
+      return encodeSignOfLife(header, kinds.pong, reply.sharedSum);
     case 'stored':
       return newFrame(header, kinds.stored, 0);
     case 'nothing': {
@@ -102,6 +125,8 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
       bytes.set(text, headerBytes + 1 + code.length);
       return bytes;
     }
+    default:
+      return encodeHealingReply(header, reply);
   }
 }
 
@@ -114,7 +139,8 @@ export function decodeMessage(bytes: Uint8Array): Message {
 }
 
 function decodeRequest(kind: number, bytes: Uint8Array): Request {
-  if (kind === kinds.ping) return { kind: 'ping' };
+  if (kind === kinds.ping) return { kind: 'ping', ...decodeSharedSum(bytes) };
+  if (isHealingKind(kind)) return decodeHealingRequest(kind, bytes);
   needBytes(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
   if (kind === kinds.put || kind === kinds.freshPut) {
@@ -143,7 +169,7 @@ function decodeTarget(bytes: Uint8Array, end: number): NodeId | undefined {
 function decodeReply(kind: number, bytes: Uint8Array): Reply {
   switch (kind) {
     case kinds.pong:
-      return { kind: 'pong' };
+      return { kind: 'pong', ...decodeSharedSum(bytes) };
     case kinds.stored:
       return { kind: 'stored' };
     case kinds.refused: {
@@ -155,7 +181,7 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
       return { kind: 'refused', code: isErrorCode(code) ? code : 'INTERNAL', message };
     }
     default:
-      return decodeGetReply(kind, bytes);
+      return isHealingKind(kind) ? decodeHealingReply(kind, bytes) : decodeGetReply(kind, bytes);
   }
 }
 
@@ -188,6 +214,20 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
     default:
       throw invalidFrame(`reply kind ${kind} is unknown`);
   }
+}
+
+function encodeSignOfLife(
+  header: MessageHeader,
+  kind: number,
+  sharedSum: VersionSum | undefined,
+): Uint8Array {
+  if (sharedSum === undefined) return newFrame(header, kind, 0);
+  return writeSum(new FieldWriter(newFrame(header, kind, sumBytes)), sharedSum).frame;
+}
+
+function decodeSharedSum(bytes: Uint8Array): { readonly sharedSum?: VersionSum } {
+  const reader = new FieldReader(bytes);
+  return reader.restBytes === 0 ? {} : { sharedSum: readSum(reader) };
 }
 
 function encodeDigest(header: MessageHeader, evidence: boolean, digest: VersionDigest): Uint8Array {

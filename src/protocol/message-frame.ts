@@ -78,6 +78,12 @@ export class FieldReader {
     return readUint48(this.#bytes, this.#take(6));
   }
 
+  /** The next 32 bits, which stay to be read: the length that a record begins with. */
+  peekUint32(): number {
+    needBytes(this.#bytes, this.#offset + 4);
+    return readUint32(this.#bytes, this.#offset);
+  }
+
   /** A view of the next bytes. */
   bytes(length: number): Uint8Array {
     const start = this.#take(length);

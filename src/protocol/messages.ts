@@ -11,6 +11,8 @@ import type { NodeId } from '../core/config.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { HlcTime } from '../core/hybrid-logical-clock.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
+import type { VersionSum } from '../core/version-sum.ts';
+import type { HealingReply, HealingRequest } from './healing-messages.ts';
 
 export interface MessageHeader {
   readonly epoch: number;
@@ -39,7 +41,16 @@ export interface GetRequestMessage {
   readonly key: Uint8Array;
 }
 
-export type Request = PutRequestMessage | GetRequestMessage | { readonly kind: 'ping' };
+/**
+ * A sign of life. `sharedSum` adds up all that the sender holds in the partitions that both ends own: as long as
+ * it equals the receiver's own, nothing else is exchanged to keep them equal. Absent when they share none.
+ */
+export interface Ping {
+  readonly kind: 'ping';
+  readonly sharedSum?: VersionSum;
+}
+
+export type Request = PutRequestMessage | GetRequestMessage | Ping | HealingRequest;
 
 /**
  * Answer to a get. `evidence` says whether the answer counts toward R: an owner's does; a fallback's only when
@@ -51,10 +62,11 @@ export type GetReply =
   | { readonly kind: 'record'; readonly evidence: boolean; readonly record: StoredRecord };
 
 export type Reply =
-  | { readonly kind: 'pong' }
+  | { readonly kind: 'pong'; readonly sharedSum?: VersionSum }
   /** The record, or a later version, is durable at the sender. */
   | { readonly kind: 'stored' }
   | GetReply
+  | HealingReply
   /** The request was not carried out. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 

@@ -93,6 +93,8 @@ function describeRequest(request: Request): string {
       const target = request.hintFor === undefined ? '' : ` as a hint for ${request.hintFor}`;
       return `put ${describeVersion(request.record.version)}${target}`;
     }
+    default:
+      return request.kind;
   }
 }
 

@@ -81,5 +81,7 @@ function fieldsOf(message: Message): TraceFields {
       const dot = formatDot(version.dot);
       return { id, request: 'put', key: keyText(key), dot, hintFor: request.hintFor };
     }
+    default:
+      return { id, request: request.kind };
   }
 }
