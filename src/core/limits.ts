@@ -137,6 +137,22 @@ export const limits = {
   hintBytesMax: 1024 * mebibyte,
   /** Hints sent to a returned owner before waiting for its acknowledgements. */
   hintReplayBatch: 64,
+  /** Hints kept a second for one owner that is up but does not take its writes; the rest is left to anti-entropy. */
+  hintsPerSecondWhileUp: 1_000,
+  /** Requests that timed out and whose late replies still count; their records are held that much longer. */
+  lateRepliesMax: 4_096,
+  /** A longer record is not held for a late reply. */
+  lateReplyRecordBytesMax: 16 * kibibyte,
+  /** No answer is slow before this: a collection pause or a busy moment takes as long. */
+  suspectAfterMsMin: 20,
+  /** Replies up to this size tell how quickly a peer answers; longer ones how wide the way to it is. */
+  sampledReplyBytesMax: 16 * kibibyte,
+  /** A suspect peer is asked besides the others this often, to see whether it is quick again. */
+  probeMs: 250,
+  /** A read asks no further replica before this: about what a timer and a round trip need. */
+  hedgeAfterMsMin: 3,
+  /** Further replicas that reads may ask in a row before their share of all reads limits them. */
+  hedgeBurst: 20,
   /** Bytes of hints that one read hands out (and always at least one hint): they are all in memory at once. */
   hintReadBytesMax: 8 * mebibyte,
   /** Bytes of rows that a backup of `classic-level` copies at a time. */
