@@ -42,6 +42,10 @@ export const limits = {
   firstBytesTimeoutMs: 10_000,
   /** A peer connection has this long to complete its handshake. */
   handshakeTimeoutMs: 5_000,
+  /** A connected peer that said nothing for so long may be dead: heartbeats come every 500 ms. */
+  peerPresentMs: 3_000,
+  /** A node that is told for so long that its id is in use ends: a dead process would have fallen silent. */
+  idInUseGraceMs: 10_000,
   /** Bytes of replies queued on a client's connection before it is closed as not reading. */
   clientOutputBytesMax: 32 * mebibyte,
   /** Pipelined requests of one connection under way at once. */
@@ -122,12 +126,24 @@ export const limits = {
   compactionBytesPerSecondDefault: 32 * mebibyte,
   /** Index slots that compaction repoints between two turns of the event loop. */
   compactionSlotsPerTurn: 4_096,
+  /** Index slots that a sweep below the stability floor looks at between two turns: a millisecond. */
+  floorSlotsPerTurn: 32_768,
+  /** What reading an expiry counts for among them. */
+  floorSlotsPerRead: 256,
   /** Segments of one store: an index slot has 16 bits for it. */
   segmentsMax: 0xffff,
   /** Damaged ranges kept for the operator; the folder `quarantine` has them all. */
   quarantinedMax: 100,
   /** Entries of one page of a scan: each costs a read of its key. */
   scanPageMax: 1_000,
+  /** Index slots that a sum over a range of tokens takes in between two turns of the event loop: a millisecond. */
+  treeSlotsPerTurn: 16_384,
+  /** Versions of one list of them (and always all of one token): 28 bytes each on the wire. */
+  treeVersionsMax: 4_096,
+  /** Records that a read of a token range takes in between two turns: about a millisecond. */
+  treeRecordsPerTurn: 256,
+  /** Entries closer than this are read together: copying the gap costs less than another call. */
+  readGapBytesMax: 4 * kibibyte,
   /** Reads up to this size go straight to the page cache (1 µs against 16 µs through the thread pool). */
   synchronousReadBytesMax: 64 * kibibyte,
   /** Writes up to this size go straight to the page cache, for the same reason; only the sync has to wait. */
@@ -166,10 +182,20 @@ export const limits = {
   sectionBytesMax: 256 * kibibyte,
   /** Longest `node-state.json` that is read: it holds six short fields. */
   nodeStateBytesMax: 16 * kibibyte,
+  /** Longest `known-peers.json` that is read: 256 members take 23 KiB. */
+  knownPeersBytesMax: 64 * kibibyte,
   /** Read repairs under way at once; past it a repair is left to the next read or to anti-entropy. */
   readRepairsInFlightMax: 1_024,
   /** A node says the same thing at most this often; what is left out is counted. */
   logRepeatMs: 1_000,
+  /** Token ranges of one comparison of sums or versions: 4 KiB of request. */
+  treeRangesPerRequest: 256,
+  /** Versions of one list: 80 KiB, and a few milliseconds of a busy receiver's time. */
+  treeVersionsPerReply: 4_096,
+  /** Records asked for by their tokens at once: 8 KiB of request. */
+  treeTokensPerRequest: 1_024,
+  /** Bytes of records of one reply, and always at least those of one token. */
+  treeRecordsBytesPerReply: 256 * kibibyte,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */
@@ -179,11 +205,3 @@ export const limits = {
   /** A `node.log` longer than this is set aside when its node starts; the one before is dropped. */
   nodeLogBytesMax: 16 * mebibyte,
 } as const;
-  /** Token ranges of one comparison of sums or versions: 4 KiB of request. */
-  treeRangesPerRequest: 256,
-  /** Versions of one list: 80 KiB, and a few milliseconds of a busy receiver's time. */
-  treeVersionsPerReply: 4_096,
-  /** Records asked for by their tokens at once: 8 KiB of request. */
-  treeTokensPerRequest: 1_024,
-  /** Bytes of records of one reply, and always at least those of one token. */
-  treeRecordsBytesPerReply: 256 * kibibyte,
