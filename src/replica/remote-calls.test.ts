@@ -13,7 +13,11 @@ const n3 = 'n3' as NodeId;
 const zero = { wallMs: 0, counter: 0 };
 
 /** Calls of incarnation 7 to peers of incarnation 1; what is sent lands in `sent`. */
-function calls(): { clock: ManualClock; remote: RemoteCalls; sent: [NodeId, MessageHeader][] } {
+function calls(suspicion?: ConstructorParameters<typeof RemoteCalls>[0]['suspicion']): {
+  clock: ManualClock;
+  remote: RemoteCalls;
+  sent: [NodeId, MessageHeader][];
+} {
   const clock = new ManualClock();
   const sent: [NodeId, MessageHeader][] = [];
   const transport: Pick<Transport, 'send'> = {
@@ -29,6 +33,7 @@ function calls(): { clock: ManualClock; remote: RemoteCalls; sent: [NodeId, Mess
     incarnation: 7,
     clockReading: () => zero,
     peerIncarnation: () => 1,
+    ...(suspicion === undefined ? {} : { suspicion }),
   });
   return { clock, remote, sent };
 }
@@ -89,4 +94,61 @@ test('a peer that never answers holds no more than its limit of requests', () =>
   }
   assert.equal(unreachable, 10);
   assert.equal(sent.length, limits.peerRequestsInFlightMax);
+});
+
+test('a reply that comes after the timeout reaches an asker that still cares, once', () => {
+  const { clock, remote, sent } = calls();
+  const results: string[] = [];
+  const late: string[] = [];
+  remote.ask(
+    [n2],
+    { kind: 'ping' },
+    100,
+    (_, result) => results.push(result.kind),
+    (peer, reply) => late.push(`${peer} ${reply.kind}`),
+  );
+  clock.advance(150);
+  const header = headerSent(sent);
+  remote.onReply({ id: n2, incarnation: 2 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  assert.deepEqual(results, ['timeout']);
+  assert.deepEqual(late, ['n2 pong']);
+  assert.equal(clock.timers, 0);
+});
+
+test('a late reply is waited for as long again and no longer, and for a bounded number of calls', () => {
+  const { clock, remote, sent } = calls();
+  const late: number[] = [];
+  for (let index = 0; index <= limits.lateRepliesMax; index++) {
+    const ignore = (): void => undefined;
+    remote.ask([n2], { kind: 'ping' }, 100, ignore, () => late.push(index));
+  }
+  clock.advance(100);
+  const headers = sent.map(([, header]) => header);
+  const reply = (index: number): void => {
+    const header = headers[index];
+    if (header !== undefined) remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  };
+  reply(0);
+  reply(limits.lateRepliesMax);
+  clock.advance(100);
+  reply(1);
+  assert.deepEqual(late, [limits.lateRepliesMax]);
+  assert.equal(clock.timers, 0);
+});
+
+test('the failure detector hears of quick answers, of timeouts, and of timers that fire late', () => {
+  const told: string[] = [];
+  const { clock, remote, sent } = calls({
+    answered: (peer, { sentAtMs, nowMs }) => told.push(`${peer} answered in ${nowMs - sentAtMs}`),
+    timedOut: (peer, { sentAtMs, nowMs }) => told.push(`${peer} silent for ${nowMs - sentAtMs}`),
+    timerFired: ({ dueAtMs, nowMs }) => told.push(`timer ${nowMs - dueAtMs} late`) === 0,
+  });
+  remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
+  clock.advance(3);
+  remote.onReply({ id: n2, incarnation: 1 }, headerSent(sent), { kind: 'pong' });
+  remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
+  clock.advance(200);
+  assert.deepEqual(told, ['n2 answered in 3', 'timer 0 late', 'n2 silent for 100']);
 });

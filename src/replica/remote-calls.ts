@@ -3,7 +3,8 @@
  *
  * Every request ends in exactly one result: the reply, `timeout`, or `unreachable` (not sent, or the
  * connection ended). A result other than a reply says nothing about whether the peer carried it out. A
- * reply counts only if it comes from the incarnation that was asked; doubled and late replies match nothing.
+ * reply counts only if it comes from the incarnation that was asked; doubled replies match nothing, and a late one
+ * reaches only an asker that said that it still cares. How calls end is told to the failure detector.
  */
 
 import type { NodeId } from '../core/config.ts';
@@ -13,17 +14,32 @@ import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { encodeRequest } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
+import type { PeerSuspicion } from './peer-suspicion.ts';
 
 export type CallResult = Reply | { readonly kind: 'timeout' } | { readonly kind: 'unreachable' };
 
 /** Called once for each peer that was asked. */
 export type OnResult = (peer: NodeId, result: CallResult) => void;
 
+/** Called for a peer whose result was `timeout`, if its reply arrives after all, within the same time again. */
+export type OnLateReply = (peer: NodeId, reply: Reply) => void;
+
 interface Call {
   readonly onResult: OnResult;
+  readonly onLateReply: OnLateReply | undefined;
+  readonly kind: Request['kind'];
+  readonly sentAtMs: number;
+  readonly timeoutMs: number;
   /** Peers that have not answered yet, with the incarnation that was asked. */
   readonly waiting: Map<NodeId, number>;
   cancelTimer: CancelTimer;
+}
+
+/** A call that has timed out while somebody still cares for its replies. */
+interface LateCall {
+  readonly onLateReply: OnLateReply;
+  readonly waiting: Map<NodeId, number>;
+  readonly cancelTimer: CancelTimer;
 }
 
 export class RemoteCalls {
@@ -32,7 +48,10 @@ export class RemoteCalls {
   readonly #header: { readonly epoch: number; readonly incarnation: number };
   readonly #clockReading: () => HlcTime;
   readonly #peerIncarnation: (peer: NodeId) => number | undefined;
+  readonly #suspicion: Pick<PeerSuspicion, 'answered' | 'timedOut' | 'timerFired'> | undefined;
   readonly #calls = new Map<number, Call>();
+  /** Oldest first, at most `limits.lateRepliesMax`. */
+  readonly #late = new Map<number, LateCall>();
   readonly #inFlight = new Map<NodeId, number>();
   #sequence = 0;
 
@@ -43,20 +62,37 @@ export class RemoteCalls {
     readonly incarnation: number;
     readonly clockReading: () => HlcTime;
     readonly peerIncarnation: (peer: NodeId) => number | undefined;
+    /** Told how calls end. */
+    readonly suspicion?: Pick<PeerSuspicion, 'answered' | 'timedOut' | 'timerFired'>;
   }) {
     this.#transport = options.transport;
     this.#clock = options.clock;
     this.#header = { epoch: options.epoch, incarnation: options.incarnation };
     this.#clockReading = options.clockReading;
     this.#peerIncarnation = options.peerIncarnation;
+    this.#suspicion = options.suspicion;
   }
 
   /** Sends one request to several peers; the frame is encoded once. Results may come before this returns. */
-  ask(peers: readonly NodeId[], request: Request, timeoutMs: number, onResult: OnResult): void {
+  ask(
+    peers: readonly NodeId[],
+    request: Request,
+    timeoutMs: number,
+    onResult: OnResult,
+    onLateReply?: OnLateReply,
+  ): void {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const sequence = this.#sequence;
     const frame = encodeRequest(this.#headerOf(sequence), request);
-    const call: Call = { onResult, waiting: new Map(), cancelTimer: () => undefined };
+    const call: Call = {
+      onResult,
+      onLateReply,
+      kind: request.kind,
+      timeoutMs,
+      sentAtMs: this.#clock.monotonicNow(),
+      waiting: new Map(),
+      cancelTimer: noTimer,
+    };
     const unreachable: NodeId[] = [];
     for (const peer of peers) {
       const incarnation = this.#peerIncarnation(peer);
@@ -90,7 +126,11 @@ export class RemoteCalls {
   onReply(from: PeerIdentity, header: MessageHeader, reply: Reply): void {
     if (header.incarnation !== this.#header.incarnation) return;
     const call = this.#calls.get(header.sequence);
-    if (call === undefined || call.waiting.get(from.id) !== from.incarnation) return;
+    if (call === undefined) return this.#onLateReply(from, header.sequence, reply);
+    if (call.waiting.get(from.id) !== from.incarnation) return;
+    if (tellsLatency(call.kind, reply)) {
+      this.#suspicion?.answered(from.id, { sentAtMs: call.sentAtMs, nowMs: this.#clock.monotonicNow() });
+    }
     this.#finish(header.sequence, call, from.id, reply);
   }
 
@@ -108,10 +148,41 @@ export class RemoteCalls {
     for (const [sequence, call] of this.#calls) {
       for (const peer of call.waiting.keys()) this.#finish(sequence, call, peer, { kind: 'unreachable' });
     }
+    for (const sequence of this.#late.keys()) this.#forgetLate(sequence);
   }
 
   #timeOut(sequence: number, call: Call): void {
-    for (const peer of call.waiting.keys()) this.#finish(sequence, call, peer, { kind: 'timeout' });
+    const nowMs = this.#clock.monotonicNow();
+    const { sentAtMs, timeoutMs } = call;
+    this.#suspicion?.timerFired({ dueAtMs: sentAtMs + timeoutMs, nowMs });
+    if (call.onLateReply !== undefined) this.#keepForLate(sequence, call, call.onLateReply);
+    for (const peer of call.waiting.keys()) {
+      if (isForeground(call.kind)) this.#suspicion?.timedOut(peer, { sentAtMs, nowMs });
+      this.#finish(sequence, call, peer, { kind: 'timeout' });
+    }
+  }
+
+  #keepForLate(sequence: number, call: Call, onLateReply: OnLateReply): void {
+    const oldest = this.#late.keys().next();
+    if (this.#late.size >= limits.lateRepliesMax && oldest.done !== true) this.#forgetLate(oldest.value);
+    this.#late.set(sequence, {
+      onLateReply,
+      waiting: new Map(call.waiting),
+      cancelTimer: this.#clock.startTimer(call.timeoutMs, () => this.#late.delete(sequence)),
+    });
+  }
+
+  #forgetLate(sequence: number): void {
+    this.#late.get(sequence)?.cancelTimer();
+    this.#late.delete(sequence);
+  }
+
+  #onLateReply(from: PeerIdentity, sequence: number, reply: Reply): void {
+    const late = this.#late.get(sequence);
+    if (late === undefined || late.waiting.get(from.id) !== from.incarnation) return;
+    late.waiting.delete(from.id);
+    if (late.waiting.size === 0) this.#forgetLate(sequence);
+    late.onLateReply(from.id, reply);
   }
 
   #finish(sequence: number, call: Call, peer: NodeId, result: CallResult): void {
@@ -127,4 +198,19 @@ export class RemoteCalls {
   #headerOf(sequence: number): MessageHeader {
     return { ...this.#header, sequence, clock: this.#clockReading() };
   }
+}
+
+function noTimer(): void {
+  // Nothing was started.
+}
+
+/** What clients wait for, and heartbeats: other requests may take long for good reasons. */
+function isForeground(kind: Request['kind']): boolean {
+  return kind === 'get' || kind === 'put' || kind === 'ping';
+}
+
+/** Whether the time until this reply tells how quickly a peer answers reads. */
+function tellsLatency(kind: Request['kind'], reply: Reply): boolean {
+  if (reply.kind === 'record') return reply.record.bytes.length <= limits.sampledReplyBytesMax;
+  return kind === 'get' || kind === 'ping';
 }
