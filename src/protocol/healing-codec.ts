@@ -21,13 +21,12 @@ import { wallMsMax } from '../core/hybrid-logical-clock.ts';
 import { limits } from '../core/limits.ts';
 import { decodeRecord, type StoredRecord } from '../core/record.ts';
 import { compareTokens, type Token, type TokenRange } from '../core/token.ts';
-import type { VersionSum } from '../core/version-sum.ts';
+import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type {
   Completeness,
   CompareProgress,
   HealingReply,
   HealingRequest,
-  HeldVersion,
   PartitionFloor,
   PartitionState,
 } from './healing-messages.ts';
@@ -196,7 +195,7 @@ export function decodeHealingReply(kind: number, bytes: Uint8Array): HealingRepl
       };
     case kinds.versions: {
       const next = readNext(reader);
-      const versions = list(reader, versionBytes, limits.treeVersionsPerReply, (): HeldVersion => ({
+      const versions = list(reader, versionBytes, limits.treeVersionsPerReply, (): SummedVersion => ({
         token: readToken(reader),
         wallMs: reader.uint48(),
         counter: reader.uint16(),

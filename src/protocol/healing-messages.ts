@@ -7,7 +7,7 @@
  */
 
 import type { Token, TokenRange } from '../core/token.ts';
-import type { VersionSum } from '../core/version-sum.ts';
+import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { StoredRecord } from '../core/record.ts';
 
 /**
@@ -27,14 +27,6 @@ export interface PartitionState {
   readonly completeness: Completeness;
   readonly floorMs: number;
   readonly sum: VersionSum;
-}
-
-/** What decides whether a version has to be fetched; 20 bytes on the wire. */
-export interface HeldVersion {
-  readonly token: Token;
-  readonly wallMs: number;
-  readonly counter: number;
-  readonly checksum: number;
 }
 
 export interface PartitionSumsRequest {
@@ -79,7 +71,7 @@ export type HealingRequest =
 export interface VersionsReply {
   readonly kind: 'versions';
   /** In token order. */
-  readonly versions: readonly HeldVersion[];
+  readonly versions: readonly SummedVersion[];
   /** All that the ranges hold below this token is listed; undefined when that is everything. */
   readonly next: Token | undefined;
 }
