@@ -141,7 +141,12 @@ const versions = fc
       .map((entries) =>
         entries.map(({ side, ...version }) => ({
           side,
-          version: { ...version, token: drawn[version.key % drawn.length] ?? { high: 0, low: 0 } },
+          // A checksum covers the key.
+          version: {
+            ...version,
+            checksum: 2 * version.key + version.checksum,
+            token: drawn[version.key % drawn.length] ?? { high: 0, low: 0 },
+          },
         })),
       ),
   );
