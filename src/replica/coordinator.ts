@@ -30,6 +30,11 @@ export class Coordinator {
     this.#actor = actor;
   }
 
+  /** Client requests that are not answered yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   put(request: PutRequest): Promise<WriteOutcome> {
     const { valueBytesMax } = this.#coordination.config;
     if (request.value.length > valueBytesMax) {

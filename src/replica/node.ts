@@ -257,6 +257,11 @@ export class DynamoNode implements NodeApi {
     return this.#counters.readAll();
   }
 
+  /** What is under way now: client requests, and requests to peers that are not answered yet. */
+  get load(): { readonly requests: number; readonly calls: number } {
+    return { requests: this.#coordinator.inFlight, calls: this.#calls.inFlight };
+  }
+
   #isUp(node: NodeId): boolean {
     return node === this.id || this.#health.isUp(node, this.#options.clock.monotonicNow());
   }

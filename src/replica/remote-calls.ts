@@ -73,6 +73,13 @@ export class RemoteCalls {
     this.#suspicion = options.suspicion;
   }
 
+  /** Requests without a reply yet, over all peers. */
+  get inFlight(): number {
+    let count = 0;
+    for (const ofPeer of this.#inFlight.values()) count += ofPeer;
+    return count;
+  }
+
   /** Sends one request to several peers; the frame is encoded once. Results may come before this returns. */
   ask(
     peers: readonly NodeId[],
