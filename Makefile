@@ -21,6 +21,7 @@ $(INSTALLED): package.json package-lock.json
 	@touch $@
 
 test: install ## every check and test, under ten minutes
+	@node scripts/fault-tools.mjs
 	@$(NPM_RUN) test
 
 fmt: install ## format all files
