@@ -10,6 +10,7 @@ import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FiguresChange } from './classic-level-figures.ts';
+import type { SumChange } from './classic-level-sums.ts';
 
 /** One row to put or, without a value, to remove. */
 export interface RowChange {
@@ -21,12 +22,16 @@ export interface RowChange {
 export interface Operation {
   readonly rows: readonly RowChange[];
   readonly figures: FiguresChange;
+  /** Of a change of an own record. */
+  readonly sum?: SumChange | undefined;
   /** Bytes of the rows' values, against the limit of the queue. */
   readonly bytes: number;
 }
 
 export interface CommitBatch {
   readonly operations: readonly Operation[];
+  /** Run once the batch is written and before the next one is: the rows then stand still. */
+  readonly afterwards: readonly (() => Promise<void>)[];
   /** Sync whatever the durability level: somebody asked for it. */
   readonly mustSync: boolean;
 }
@@ -34,6 +39,7 @@ export interface CommitBatch {
 /** A batch on its way; `settled` is the promise that every operation in it shares. */
 class FillingBatch implements CommitBatch {
   readonly operations: Operation[] = [];
+  readonly afterwards: (() => Promise<void>)[] = [];
   mustSync = false;
   bytes = 0;
   readonly settled: Promise<void>;
@@ -95,6 +101,13 @@ export class CommitQueue {
     const batch = this.#fillingBatch(0);
     batch.mustSync = true;
     return batch.settled;
+  }
+
+  /** Runs something while no batch is under way. Rejects as it does, or as the batch before it. */
+  async between(body: () => Promise<void>): Promise<void> {
+    const batch = this.#fillingBatch(0);
+    batch.afterwards.push(body);
+    await batch.settled;
   }
 
   /** Settles once nothing is queued or under way; never rejects. */

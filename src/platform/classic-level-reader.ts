@@ -17,6 +17,7 @@ import type { ScanCursor, ScanEntry, ScanPage } from '../storage/store.ts';
 import type { DamageList } from './classic-level-damage.ts';
 import type { ClassicLevelDatabase } from './classic-level-database.ts';
 import { Figures } from './classic-level-figures.ts';
+import type { PartitionSums } from './classic-level-sums.ts';
 import {
   decodeDigestRow,
   digestKind,
@@ -49,17 +50,20 @@ export class ClassicLevelReader {
   readonly #checksum: Checksum;
   readonly #partitions: number;
   readonly #damage: DamageList;
+  readonly #sums: PartitionSums;
 
   constructor(options: {
     readonly database: ClassicLevelDatabase;
     readonly checksum: Checksum;
     readonly partitions: number;
     readonly damage: DamageList;
+    readonly sums: PartitionSums;
   }) {
     this.#database = options.database;
     this.#checksum = options.checksum;
     this.#partitions = options.partitions;
     this.#damage = options.damage;
+    this.#sums = options.sums;
   }
 
   /** The digest of a key in a space. Throws `RECORD_CORRUPT`. */
@@ -118,6 +122,7 @@ export class ClassicLevelReader {
     if (compareVersions(record.version, digest.digest) !== 0) {
       return this.#refuse(recordRow, 'its record row holds another version than its digest row');
     }
+    this.#sums.markIntact(digestRow);
     return record;
   }
 
@@ -169,7 +174,7 @@ export class ClassicLevelReader {
     for (const [row, value] of rows) {
       const found = decodeDigestRow(value, row, this.#checksum);
       // A key that cannot be read counts as missing here: the other owners then send it anew.
-      if (found === undefined) this.#damage.add(row, 'its digest row fails its checksum');
+      if (found === undefined) this.noteDamage(row, 'its digest row fails its checksum');
       else
         entries.push({ ...parseRowKey(row, ownSpace), digest: found.digest, recordBytes: found.recordBytes });
     }
@@ -186,7 +191,7 @@ export class ClassicLevelReader {
         const { key, token } = parseRowKey(row, target);
         const record = this.believable(value, key);
         if (record === undefined) {
-          this.#damage.add(row, 'this hint fails its checksum');
+          this.noteDamage(row, 'this hint fails its checksum');
           damaged.push({ key, token });
           continue;
         }
@@ -198,8 +203,14 @@ export class ClassicLevelReader {
     return { records, damaged };
   }
 
-  #refuse(row: Uint8Array, reason: string): never {
+  /** Reports a row that cannot be believed, and takes its version out of the sum of its partition. */
+  noteDamage(row: Uint8Array, reason: string): void {
     this.#damage.add(row, reason);
+    this.#sums.markDamaged(row);
+  }
+
+  #refuse(row: Uint8Array, reason: string): never {
+    this.noteDamage(row, reason);
     throw new StoreError(
       'RECORD_CORRUPT',
       `${this.#database.location}, row ${Buffer.from(row).toString('hex')}: ${reason}; the other owners hold the data`,

@@ -23,7 +23,7 @@
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
 import type { Checksum } from '../core/crc32.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
-import type { Token } from '../core/token.ts';
+import { tokenAfter, type Token, type TokenRange } from '../core/token.ts';
 
 export const digestKind = 0x64;
 export const recordKind = 0x72;
@@ -101,6 +101,15 @@ export function partitionRange(kind: RowKind, partition: number, partitions: num
   const gte = rowKey(kind, ownSpace, start, new Uint8Array(0));
   if (partition + 1 === partitions) return { gte, lt: spaceRange(kind, ownSpace).lt };
   return { gte, lt: rowKey(kind, ownSpace, { high: start.high + width, low: 0 }, new Uint8Array(0)) };
+}
+
+/** The own rows of one kind whose tokens lie in a range. */
+export function tokenRowRange(kind: RowKind, range: TokenRange): RowRange {
+  const gte = rowKey(kind, ownSpace, range.first, new Uint8Array(0));
+  const after = tokenAfter(range.last);
+  const lt =
+    after === undefined ? spaceRange(kind, ownSpace).lt : rowKey(kind, ownSpace, after, new Uint8Array(0));
+  return { gte, lt };
 }
 
 export function encodeDigestRow(record: StoredRecord, row: Uint8Array, checksum: Checksum): Uint8Array {

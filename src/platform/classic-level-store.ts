@@ -20,15 +20,26 @@ import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
-import type { Token } from '../core/token.ts';
+import type { Token, TokenRange } from '../core/token.ts';
+import type { VersionSum } from '../core/version-sum.ts';
 import type { Clock } from '../ports/clock.ts';
 import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from '../storage/store.ts';
+import type {
+  HintSummary,
+  MergeResult,
+  RecordPage,
+  ScanPage,
+  Store,
+  StoreStatus,
+  VersionPage,
+} from '../storage/store.ts';
 import { DamageList } from './classic-level-damage.ts';
 import { ClassicLevelDatabase, type DatabaseSize } from './classic-level-database.ts';
 import { ClassicLevelReader, type ScanOptions } from './classic-level-reader.ts';
 import { ownSpace } from './classic-level-rows.ts';
+import { PartitionSums } from './classic-level-sums.ts';
+import { ClassicLevelTreeReader } from './classic-level-tree-reader.ts';
 import { ClassicLevelWriter } from './classic-level-writer.ts';
 
 export interface ClassicLevelStoreOptions {
@@ -59,7 +70,10 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
     const damage = new DamageList({ observer: options.observer, location });
     for (const range of await database.droppedRanges()) damage.addRange(range);
     const { checksum, partitions } = options;
-    const reader = new ClassicLevelReader({ database, checksum, partitions, damage });
+    const sums = new PartitionSums({ partitions });
+    const reader = new ClassicLevelReader({ database, checksum, partitions, damage, sums });
+    const tree = new ClassicLevelTreeReader({ database, checksum, partitions, reader, sums });
+    await tree.countAllSums();
     const writer = new ClassicLevelWriter({
       database,
       reader,
@@ -67,11 +81,16 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
       checksum,
       durability: options.durability,
       figures: await reader.figures(),
+      sums,
+      tree,
       hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
       hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
       onFailed: options.onFailed ?? (() => {}),
     });
-    return new ClassicLevelStore({ options, database, reader, writer, damage, size: await database.size() });
+    // A count that fails leaves a sum that differs from the other owners', who are then asked for more than needed.
+    sums.whenStale((partition) => void writer.recountSum(partition).catch(() => {}));
+    const size = await database.size();
+    return new ClassicLevelStore({ options, database, reader, tree, sums, writer, damage, size });
   } catch (error) {
     await database.close();
     throw error;
@@ -82,6 +101,8 @@ interface Parts {
   readonly options: ClassicLevelStoreOptions;
   readonly database: ClassicLevelDatabase;
   readonly reader: ClassicLevelReader;
+  readonly tree: ClassicLevelTreeReader;
+  readonly sums: PartitionSums;
   readonly writer: ClassicLevelWriter;
   readonly damage: DamageList;
   readonly size: DatabaseSize;
@@ -113,6 +134,26 @@ class ClassicLevelStore implements Store {
 
   scan(options: ScanOptions): Promise<ScanPage> {
     return this.#run(({ reader }) => reader.scan(options));
+  }
+
+  partitionSum(partition: number): VersionSum {
+    return this.#parts.sums.of(partition);
+  }
+
+  sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]> {
+    return this.#run(({ tree }) => tree.sumRanges(ranges, upToMs));
+  }
+
+  listVersions(range: TokenRange, limit: number): Promise<VersionPage> {
+    return this.#run(({ tree }) => tree.listVersions(range, limit));
+  }
+
+  readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {
+    return this.#run(({ tree }) => tree.readRange(range, bytesMax));
+  }
+
+  readTokens(...[tokens, bytesMax]: Parameters<Store['readTokens']>): ReturnType<Store['readTokens']> {
+    return this.#run(({ tree }) => tree.readTokens(tokens, bytesMax));
   }
 
   putHint(target: NodeId, record: StoredRecord): Promise<void> {

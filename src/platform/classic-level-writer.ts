@@ -31,6 +31,8 @@ import {
   rowKey,
   type DigestRow,
 } from './classic-level-rows.ts';
+import type { PartitionSums } from './classic-level-sums.ts';
+import type { ClassicLevelTreeReader } from './classic-level-tree-reader.ts';
 
 export interface ClassicLevelWriterOptions {
   readonly database: ClassicLevelDatabase;
@@ -39,6 +41,8 @@ export interface ClassicLevelWriterOptions {
   readonly checksum: Checksum;
   readonly durability: Durability;
   readonly figures: Figures;
+  readonly sums: PartitionSums;
+  readonly tree: ClassicLevelTreeReader;
   readonly hintBytesPerTargetMax: number;
   readonly hintBytesMax: number;
   readonly onFailed: (reason: string) => void;
@@ -134,6 +138,16 @@ export class ClassicLevelWriter {
     });
   }
 
+  /** Counts the sum of a partition anew from its rows; resolves to whether it was as it should be. */
+  async recountSum(partition: number): Promise<boolean> {
+    const { sums, tree } = this.#options;
+    let wasRight = true;
+    await this.#queue.between(async () => {
+      wasRight = sums.replace(partition, await tree.countSum(partition));
+    });
+    return wasRight;
+  }
+
   /** Makes everything accepted so far durable. */
   async sync(): Promise<void> {
     await this.#recoverIfFull();
@@ -222,7 +236,11 @@ export class ClassicLevelWriter {
       bytes: (after?.recordBytes ?? 0) - (before?.recordBytes ?? 0),
     };
     const bytes = rows.reduce((sum, { row, value }) => sum + row.length + (value?.length ?? 0), 0);
-    const settled = this.#queue.add({ rows, figures, bytes });
+    const sum =
+      place.space === ownSpace
+        ? { row: rowKey(digestKind, ownSpace, place.token, place.key), token: place.token, before, after }
+        : undefined;
+    const settled = this.#queue.add({ rows, figures, sum, bytes });
     const held = { row: after, settled };
     const text = textOf(place);
     this.#acceptedFigures.apply(figures);
@@ -259,6 +277,8 @@ export class ClassicLevelWriter {
     const isSynced = durability.mode === 'always' || batch.mustSync;
     await database.write(rows, { sync: isSynced });
     this.#durableFigures = figures;
+    for (const { sum } of batch.operations) if (sum !== undefined) this.#options.sums.apply(sum);
+    for (const body of batch.afterwards) await body();
     if (isSynced) this.#lastSyncWallMs = clock.wallNow();
     else if (durability.mode === 'interval') this.#syncWithin(durability.intervalMs);
   }
@@ -292,6 +312,8 @@ export class ClassicLevelWriter {
   async #recover(): Promise<void> {
     await this.#options.database.reopen();
     this.#durableFigures = await this.#options.reader.figures();
+    // Whether the refused batch is there after all, only the rows can tell.
+    await this.#options.tree.countAllSums();
     this.#acceptedFigures = this.#durableFigures.copy();
     this.#state = { kind: 'open' };
   }

@@ -4,8 +4,17 @@
 
 import type { NodeId } from '../core/config.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
-import type { Token } from '../core/token.ts';
-import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from '../storage/store.ts';
+import type { Token, TokenRange } from '../core/token.ts';
+import type { VersionSum } from '../core/version-sum.ts';
+import type {
+  HintSummary,
+  MergeResult,
+  RecordPage,
+  ScanPage,
+  Store,
+  StoreStatus,
+  VersionPage,
+} from '../storage/store.ts';
 import { describeVersion, type Narrator } from './narrator.ts';
 import { keyText, type TraceLog } from './trace-log.ts';
 
@@ -56,6 +65,26 @@ export class NarratedStore implements Store {
 
   scan(options: Parameters<Store['scan']>[0]): Promise<ScanPage> {
     return this.#store.scan(options);
+  }
+
+  partitionSum(partition: number): VersionSum {
+    return this.#store.partitionSum(partition);
+  }
+
+  sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]> {
+    return this.#store.sumRanges(ranges, upToMs);
+  }
+
+  listVersions(range: TokenRange, limit: number): Promise<VersionPage> {
+    return this.#store.listVersions(range, limit);
+  }
+
+  readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {
+    return this.#store.readRange(range, bytesMax);
+  }
+
+  readTokens(...asked: Parameters<Store['readTokens']>): ReturnType<Store['readTokens']> {
+    return this.#store.readTokens(...asked);
   }
 
   readHints(target: NodeId, limit: number): Promise<readonly StoredRecord[]> {

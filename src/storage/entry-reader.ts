@@ -136,6 +136,14 @@ export class EntryReader {
     throw corruptError(place);
   }
 
+  /**
+   * The record of an entry whose bytes have been read together with those of its neighbours, or undefined
+   * when they do not match their checksum. Nothing is reported: `record` reads them once more and tells.
+   */
+  recordIn(bytes: Uint8Array, nameLength: number): StoredRecord | undefined {
+    return this.#isIntact(bytes) ? recordAt(bytes, nameLength) : undefined;
+  }
+
   #isIntactSync(place: EntryPlace): boolean {
     return this.#bytesSync(place) !== undefined;
   }

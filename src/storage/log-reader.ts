@@ -41,7 +41,7 @@ export class LogReader {
     try {
       for (const place of places) {
         try {
-          const record = await this.#recordAt(space, token, place);
+          const record = await this.recordAt(space, token, place);
           if (equalBytes(record.key, key)) return record;
         } catch (error) {
           failure = error;
@@ -85,7 +85,7 @@ export class LogReader {
     try {
       for (const { token, place } of places) {
         try {
-          records.push(await this.#recordAt(space, token, place));
+          records.push(await this.recordAt(space, token, place));
         } catch (error) {
           failure = error;
           if (errorCodeOf(error) === 'RECORD_CORRUPT') this.#forget(space, token, place);
@@ -114,7 +114,8 @@ export class LogReader {
     if (slot >= 0) this.#index.removeSlot(space, table, slot);
   }
 
-  async #recordAt(space: KeySpace, token: Token, place: EntryPlace): Promise<StoredRecord> {
+  /** The verified record at a place of a space; throws what `get` throws. The caller has pinned the segment. */
+  async recordAt(space: KeySpace, token: Token, place: EntryPlace): Promise<StoredRecord> {
     try {
       const record = await this.#reader.record(place, space.nameBytes.length);
       if (this.#hasDamage) this.#index.markIntact(space, token, place);

@@ -5,7 +5,7 @@
  *
  * This file only puts the parts together; each part has a file of its own: `appender.ts` decides
  * and stages, `group-commit.ts` and `log-writer.ts` make durable, `log-index.ts` finds,
- * `log-reader.ts` and `token-scan.ts` read, `recovery.ts` starts, `maintenance.ts` keeps it small and
+ * `log-reader.ts`, `token-scan.ts` and `tree-reader.ts` read, `recovery.ts` starts, `maintenance.ts` keeps it small and
  * quick to start. Simplified: all segments stay open, and all of the index stays in memory.
  */
 
@@ -14,7 +14,8 @@ import type { Checksum } from '../core/crc32.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
-import type { Token } from '../core/token.ts';
+import type { Token, TokenRange } from '../core/token.ts';
+import type { VersionSum } from '../core/version-sum.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -29,10 +30,20 @@ import { LogReader } from './log-reader.ts';
 import { startOfLog, type AppliedPosition } from './log-replay.ts';
 import { LogWriter, type BatchPlace } from './log-writer.ts';
 import { Maintenance } from './maintenance.ts';
+import { PlaceReader } from './place-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
-import type { HintSummary, MergeResult, ScanPage, Store, StoreStatus } from './store.ts';
+import type {
+  HintSummary,
+  MergeResult,
+  RecordPage,
+  ScanPage,
+  Store,
+  StoreStatus,
+  VersionPage,
+} from './store.ts';
 import { scanPage, type ScanOptions } from './token-scan.ts';
+import { TreeReader } from './tree-reader.ts';
 
 export interface LogStoreOptions {
   /** The data directory; the caller holds its lock. */
@@ -68,6 +79,7 @@ export class LogStore implements Store {
   readonly #index: LogIndex;
   readonly #entries: EntryReader;
   readonly #reader: LogReader;
+  readonly #tree: TreeReader;
   readonly #writer: LogWriter;
   readonly #commit: GroupCommit;
   readonly #appender: Appender;
@@ -89,6 +101,8 @@ export class LogStore implements Store {
     this.#entries = reader;
     this.#position = recovered.position;
     this.#reader = new LogReader({ index, reader });
+    const places = new PlaceReader({ entries: reader, reader: this.#reader, clock });
+    this.#tree = new TreeReader({ index, places, clock });
     this.#writer = new LogWriter({
       ...options,
       segmentBytesMax,
@@ -161,6 +175,35 @@ export class LogStore implements Store {
   async scan(options: ScanOptions): Promise<ScanPage> {
     this.#checkOpen();
     return await Promise.resolve(scanPage(this.#index, this.#entries, options));
+  }
+
+  partitionSum(partition: number): VersionSum {
+    const table = this.#index.own.tables[partition];
+    if (table === undefined) throw new StoreError('BAD_REQUEST', `there is no partition ${partition}`);
+    return table.sum;
+  }
+
+  async sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]> {
+    this.#checkOpen();
+    return await this.#tree.sumRanges(ranges, upToMs);
+  }
+
+  async listVersions(range: TokenRange, limit: number): Promise<VersionPage> {
+    this.#checkOpen();
+    return await Promise.resolve(this.#tree.listVersions(range, limit));
+  }
+
+  async readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {
+    this.#checkOpen();
+    return await this.#tree.readRange(range, bytesMax);
+  }
+
+  async readTokens(
+    tokens: readonly Token[],
+    bytesMax: number,
+  ): Promise<{ readonly records: readonly StoredRecord[]; readonly rest: readonly Token[] }> {
+    this.#checkOpen();
+    return await this.#tree.readTokens(tokens, bytesMax);
   }
 
   async putHint(target: NodeId, record: StoredRecord): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareTokens, tokenOf, type Token } from '../core/token.ts';
+import { RunningSum, type VersionSum } from '../core/version-sum.ts';
 import { slotWords, type SlotEntry } from './index-slot.ts';
 import { PartitionIndex } from './partition-index.ts';
 
@@ -65,6 +66,13 @@ class SortedModel {
       (held) => compareTokens(tokenOfEntry(held), tokenOfEntry(entry)) > 0,
     );
     this.entries.splice(later < 0 ? this.entries.length : later, 0, entry);
+  }
+
+  /** What the sum is by its definition. */
+  sum(): VersionSum {
+    const sum = new RunningSum();
+    for (const entry of this.entries) if (!entry.damaged) sum.add({ ...entry, token: tokenOfEntry(entry) });
+    return sum.value();
   }
 
   at(token: Token): SlotEntry[] {
@@ -204,7 +212,9 @@ for (const { partitionBits, partition } of [
         commands.forEach((command, step) => {
           applyCommand(index, model, command, step);
           assert.equal(index.count, model.entries.length);
+          if (step % 8 === 0) assert.deepEqual(index.sum, model.sum());
         });
+        assert.deepEqual(index.sum, model.sum());
         assert.deepEqual(walk(index), model.entries);
         for (const entry of model.entries) {
           assert.deepEqual(lookUp(index, tokenOfEntry(entry)), model.at(tokenOfEntry(entry)));
@@ -365,4 +375,21 @@ test('what is loaded in bulk must be occupied slots in token order, or the table
   assert.deepEqual(walk(index), held);
   index.loadSorted(packed, 40);
   assert.deepEqual(walk(index), held.slice(0, 40));
+});
+
+test('a table that is loaded, or counted again, has the sum of its slots and knows the newest', () => {
+  const { index } = filled({ count: 100, partitionBits: 0 });
+  index.insert(entryFor({ high: 1, low: 1 }, { wallMs: 1_790_000_000_456 }));
+  index.markDamaged(index.firstSlot());
+  const loaded = new PartitionIndex({ partitionBits: 0 });
+  loaded.loadSorted(index.dump(), index.count);
+  const ofSlots = new RunningSum();
+  for (let slot = index.firstSlot(); slot >= 0; slot = index.slotAfter(slot)) index.addTo(ofSlots, slot);
+  for (const each of [index, loaded]) {
+    assert.equal(each.sum.count, 100, 'the damaged one is left out');
+    assert.deepEqual(each.sum, ofSlots.value());
+    assert.ok(each.recountSum(), 'it was right');
+    assert.deepEqual(each.sum, ofSlots.value());
+    assert.equal(each.newestMs, 1_790_000_000_456);
+  }
 });

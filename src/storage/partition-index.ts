@@ -8,12 +8,16 @@
  * no empty slot lies between an entry and its home. A lookup is thus a short probe, and a scan in
  * token order a walk over the array. Nothing wraps around: a little slack follows the last home.
  *
+ * The table also keeps the sum of its versions, for comparing owners (`core/version-sum.ts`). A damaged entry
+ * is not in it, so that it counts as missing there and is healed.
+ *
  * Equal tokens are not equal keys: several slots may share a token, and the caller compares keys.
  * Whoever can choose keys with equal tokens makes their lookups linear, but breaks nothing.
  */
 
 import { assert, StoreError } from '../core/errors.ts';
 import type { Token } from '../core/token.ts';
+import { equalSums, RunningSum, type VersionSum } from '../core/version-sum.ts';
 import {
   areSortedSlots,
   damagedFlag,
@@ -61,6 +65,8 @@ export class PartitionIndex {
   #count = 0;
   /** No slot below this one is occupied: spares a drained table the walk over its empty front. */
   #emptyBelow = 0;
+  readonly #sum = new RunningSum();
+  #newestMs = 0;
 
   /** The `partitionBits` upper bits of all tokens in the table are equal: 0 to 16. */
   constructor(options: { readonly partitionBits: number }) {
@@ -70,6 +76,16 @@ export class PartitionIndex {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** The sum of all versions that are not damaged. */
+  get sum(): VersionSum {
+    return this.#sum.value();
+  }
+
+  /** No version in the table was stamped later than this. */
+  get newestMs(): number {
+    return this.#newestMs;
   }
 
   get memoryBytes(): number {
@@ -104,6 +120,7 @@ export class PartitionIndex {
     if (free === this.#words.length) this.#extendSlack();
     if (free > at) this.#words.copyWithin(at + slotWords, at, free);
     writeSlot(this.#words, at, entry);
+    this.#addToSum(at);
     this.#count++;
     const slot = at / slotWords;
     if (slot < this.#emptyBelow) this.#emptyBelow = slot;
@@ -117,7 +134,9 @@ export class PartitionIndex {
       this.#holdsToken(at, entry.tokenHigh, entry.tokenLow),
       'a slot is replaced by an entry of its token',
     );
+    this.#takeFromSum(at);
     writeSlot(this.#words, at, entry);
+    this.#addToSum(at);
   }
 
   /** Compaction moved the entry: only the location changes. */
@@ -130,12 +149,14 @@ export class PartitionIndex {
   /** Notes that the bytes of this entry could not be believed. */
   markDamaged(slot: number): void {
     const at = this.#occupied(slot);
+    this.#takeFromSum(at);
     this.#words[at + 7] = this.#word(at + 7) | damagedFlag;
   }
 
   /** Removes an entry. The array is given back once the last one is gone, not before. */
   removeAt(slot: number): void {
     const at = this.#occupied(slot);
+    this.#takeFromSum(at);
     // Those behind it that are not at home move up by one; the first that is at home ends the run.
     let end = at + slotWords;
     while (this.#word(end + 7) !== 0 && this.#home(this.#word(end), this.#word(end + 1)) < end) {
@@ -175,6 +196,24 @@ export class PartitionIndex {
     }
     this.#count = count;
     this.#rebuild(Math.ceil(count / loadAfterLoading), packed);
+    this.recountSum();
+  }
+
+  /** Computes the sum anew from all slots; returns whether it was as it should be. */
+  recountSum(): boolean {
+    const before = this.#sum.value();
+    this.#sum.clear();
+    this.#newestMs = 0;
+    for (let at = 0; at < this.#words.length; at += slotWords) {
+      if (this.#word(at + 7) !== 0) this.#addToSum(at);
+    }
+    return equalSums(before, this.#sum);
+  }
+
+  /** Adds what a slot holds to a sum, unless it is damaged. */
+  addTo(sum: RunningSum, slot: number): void {
+    const at = slot * slotWords;
+    if ((this.#word(at + 7) & damagedFlag) === 0) sum.addWords(this.#words, at);
   }
 
   /** A copy of all occupied slots in token order, without gaps. */
@@ -241,6 +280,16 @@ export class PartitionIndex {
 
   isDamagedAt(slot: number): boolean {
     return (this.#word(slot * slotWords + 7) & damagedFlag) !== 0;
+  }
+
+  #addToSum(at: number): void {
+    const wallMs = this.wallMsAt(at / slotWords);
+    if (wallMs > this.#newestMs) this.#newestMs = wallMs;
+    if ((this.#word(at + 7) & damagedFlag) === 0) this.#sum.addWords(this.#words, at);
+  }
+
+  #takeFromSum(at: number): void {
+    if ((this.#word(at + 7) & damagedFlag) === 0) this.#sum.subtractWords(this.#words, at);
   }
 
   /** A word of the array, zero past its end: the end then reads as an empty slot. */

@@ -8,6 +8,8 @@
 
 import { crc32 } from '../core/crc32.ts';
 import { encodeRecord, type StoredRecord, type VersionDigest } from '../core/record.ts';
+import type { TokenRange } from '../core/token.ts';
+import { emptySum, RunningSum, type VersionSum } from '../core/version-sum.ts';
 import type { Store, ScanCursor, ScanEntry } from './store.ts';
 
 /** What a test says about a record; the rest has defaults. */
@@ -72,6 +74,36 @@ export async function scanAll(
   } while (after !== undefined);
   return entries;
 }
+
+/** What the sum over a store is by its definition: that of all its scan shows, but for these records. */
+export async function sumOfScan(
+  store: Store,
+  options: { readonly partition?: number; readonly without?: readonly StoredRecord[] } = {},
+): Promise<VersionSum> {
+  const { partition, without = [] } = options;
+  const left = new Set(without.map((record) => keyText(record.key)));
+  const sum = new RunningSum();
+  const limit = 1_000;
+  for (const { key, token, digest } of await scanAll(
+    store,
+    partition === undefined ? { limit } : { limit, partition },
+  )) {
+    const { wallMs, counter } = digest.dot;
+    if (!left.has(keyText(key))) sum.add({ token, wallMs, counter, checksum: digest.checksum });
+  }
+  return sum.value();
+}
+
+/** The sum over the whole own space as the store has it. */
+export async function wholeSum(store: Store): Promise<VersionSum> {
+  const sums = await store.sumRanges([wholeRing], Number.POSITIVE_INFINITY);
+  return sums[0] ?? emptySum;
+}
+
+export const wholeRing: TokenRange = {
+  first: { high: 0, low: 0 },
+  last: { high: 0xffff_ffff, low: 0xffff_ffff },
+};
 
 /** A key as text that tells any two keys apart. */
 export function keyText(key: Uint8Array): string {

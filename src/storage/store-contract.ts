@@ -14,6 +14,7 @@ import { contractOfHints } from './store-contract-hints.ts';
 import { contractOfMerging } from './store-contract-merge.ts';
 import { contractOfScans } from './store-contract-scan.ts';
 import { contractOfStatus } from './store-contract-status.ts';
+import { contractOfTrees } from './store-contract-tree.ts';
 import type { Store } from './store.ts';
 
 /** Settings that the contract varies; everything else is the engine's default. */
@@ -64,6 +65,7 @@ export function storeContract(name: string, factory: StoreFactory): void {
   describe(`store contract: ${name}`, () => {
     describe('merging', () => contractOfMerging(withStore));
     describe('scans', () => contractOfScans(withStore));
+    describe('sums and ranges', () => contractOfTrees(withStore));
     describe('hints', () => contractOfHints(withStore));
     describe('durability', () => contractOfDurability(withStore));
     describe('status and close', () => contractOfStatus(withStore));

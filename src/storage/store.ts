@@ -9,7 +9,8 @@
 
 import type { NodeId } from '../core/config.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
-import type { Token } from '../core/token.ts';
+import type { Token, TokenRange } from '../core/token.ts';
+import type { VersionSum } from '../core/version-sum.ts';
 
 export interface MergeResult {
   /** False when the store already held this version or a later one. */
@@ -35,6 +36,31 @@ export interface ScanPage {
   readonly entries: readonly ScanEntry[];
   /** Undefined at the end. */
   readonly next: ScanCursor | undefined;
+}
+
+/** What comparing two owners needs to know of a version. */
+export interface ListedVersion {
+  readonly token: Token;
+  readonly wallMs: number;
+  readonly counter: number;
+  readonly checksum: number;
+  readonly tombstone: boolean;
+  /** Whether it expires at some time, not whether it has. */
+  readonly expires: boolean;
+}
+
+export interface VersionPage {
+  /** In token order; those of one token are all in one page, in no particular order. */
+  readonly versions: readonly ListedVersion[];
+  /** The first token that is not listed; undefined when all are. */
+  readonly next: Token | undefined;
+}
+
+export interface RecordPage {
+  /** In token order; those of one token are all in one page, in no particular order. */
+  readonly records: readonly StoredRecord[];
+  /** The first token that was not reached; undefined when all were. */
+  readonly next: Token | undefined;
 }
 
 export interface HintSummary {
@@ -100,6 +126,23 @@ export interface Store {
     readonly partition?: number;
     readonly limit: number;
   }): Promise<ScanPage>;
+
+  /** The sum over all versions of a partition of the own space, as of now. What is known to be damaged is not in it. */
+  partitionSum(partition: number): VersionSum;
+  /**
+   * The same for ranges of tokens, counting only versions with `wallMs <= upToMs`. Long ranges are taken in portions,
+   * with turns in between: what changes meanwhile may be counted or not.
+   */
+  sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]>;
+  /** What is held in a range of tokens, without reading values; at most `limit` versions, but all of one token. */
+  listVersions(range: TokenRange, limit: number): Promise<VersionPage>;
+  /** Verified records of a range, up to `bytesMax` of them, but all of one token. What is unreadable is left out. */
+  readRange(range: TokenRange, bytesMax: number): Promise<RecordPage>;
+  /** The same for single tokens, in the order given; `rest` are those that were not reached. */
+  readTokens(
+    tokens: readonly Token[],
+    bytesMax: number,
+  ): Promise<{ readonly records: readonly StoredRecord[]; readonly rest: readonly Token[] }>;
 
   /** Keeps a record for an absent owner (the newest version only), durable when it resolves. Also `HINTS_FULL`. */
   putHint(target: NodeId, record: StoredRecord): Promise<void>;
