@@ -133,6 +133,10 @@ export class MemoryNode implements NodeApi {
       compactedBytes: 0,
       quarantined: [],
       evidenceLost: false,
+      collectedKeys: 0,
+      collectedBytes: 0,
+      floorMinMs: 0,
+      floorMaxMs: 0,
     };
   }
 

@@ -20,7 +20,7 @@ import { limits } from '../core/limits.ts';
 import type { QuarantinedRange } from '../storage/store.ts';
 import type { RowChange } from './classic-level-commit.ts';
 import { databaseError, type DatabaseOperation } from './classic-level-errors.ts';
-import { emptyRange } from './classic-level-rows.ts';
+import { emptyRange, wholeRange } from './classic-level-rows.ts';
 
 export type NativeDatabase = ClassicLevel<Uint8Array, Uint8Array>;
 
@@ -78,6 +78,11 @@ export class ClassicLevelDatabase {
   /** Makes everything written durable as table files, so that the next start has no log to replay. */
   async flush(): Promise<void> {
     await this.#attempt('write', () => this.#native.compactRange(emptyRange.start, emptyRange.end));
+  }
+
+  /** Rewrites all tables, without what was removed or replaced. */
+  async compact(): Promise<void> {
+    await this.#attempt('write', () => this.#native.compactRange(wholeRange.start, wholeRange.end));
   }
 
   /** Closes and recovers the database after a failed write. Throws `DISK_FULL` while there is no space for it. */

@@ -2,7 +2,7 @@
  * The rows of the `classic-level` engine: how records lie in one ordered key space.
  *
  *   row key      u8 kind · u8 length of the space's name · space name · u32 token high · u32 token low · key
- *   kinds        0x01 figures (one row, see classic-level-figures.ts) · 'd' digest · 'r' record · 'q' quarantined
+ *   kinds        0x01 figures (one row, see classic-level-figures.ts) · 0x02 stability floors (one row) · 'd' digest · 'r' record · 'q' quarantined
  *   space name   empty for the store's own records, else the node id that the hints are for
  *
  *   digest row    0  u32  CRC-32 of the row's key, then of this value from offset 4
@@ -32,6 +32,10 @@ export type RowKind = typeof digestKind | typeof recordKind | typeof quarantineK
 
 /** The one row of figures; sorts before all others. */
 export const figuresRow = Uint8Array.of(0x01);
+/** The one row of stability floors (storage/stability-floors.ts). */
+export const floorsRow = Uint8Array.of(0x02);
+/** A range that holds every row. */
+export const wholeRange = { start: Uint8Array.of(0), end: Uint8Array.of(0xff, 1) } as const;
 /** A range that never holds a row: compacting it makes LevelDB write out its memory and nothing else. */
 export const emptyRange = { start: Uint8Array.of(0xff, 0), end: Uint8Array.of(0xff, 1) } as const;
 

@@ -26,6 +26,7 @@ import type { Clock } from '../ports/clock.ts';
 import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Observer } from '../ports/observer.ts';
 import type {
+  FloorResult,
   HintSummary,
   MergeResult,
   RecordPage,
@@ -34,8 +35,10 @@ import type {
   StoreStatus,
   VersionPage,
 } from '../storage/store.ts';
+import type { FloorRaise, StabilityFloors } from '../storage/stability-floors.ts';
 import { DamageList } from './classic-level-damage.ts';
 import { ClassicLevelDatabase, type DatabaseSize } from './classic-level-database.ts';
+import { ClassicLevelFloors, loadClassicLevelFloors } from './classic-level-floors.ts';
 import { ClassicLevelReader, type ScanOptions } from './classic-level-reader.ts';
 import { ownSpace } from './classic-level-rows.ts';
 import { PartitionSums } from './classic-level-sums.ts';
@@ -74,6 +77,7 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
     const reader = new ClassicLevelReader({ database, checksum, partitions, damage, sums });
     const tree = new ClassicLevelTreeReader({ database, checksum, partitions, reader, sums });
     await tree.countAllSums();
+    const floors = await loadClassicLevelFloors({ database, checksum, partitions, damage });
     const writer = new ClassicLevelWriter({
       database,
       reader,
@@ -83,14 +87,18 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
       figures: await reader.figures(),
       sums,
       tree,
+      floors,
       hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
       hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
       onFailed: options.onFailed ?? (() => {}),
     });
     // A count that fails leaves a sum that differs from the other owners', who are then asked for more than needed.
     sums.whenStale((partition) => void writer.recountSum(partition).catch(() => {}));
+    const floorKeeper = new ClassicLevelFloors({ database, checksum, floors, writer });
+    await floorKeeper.sweepAll();
     const size = await database.size();
-    return new ClassicLevelStore({ options, database, reader, tree, sums, writer, damage, size });
+    const parts = { options, database, reader, tree, sums, floors, floorKeeper, writer, damage, size };
+    return new ClassicLevelStore(parts);
   } catch (error) {
     await database.close();
     throw error;
@@ -103,6 +111,8 @@ interface Parts {
   readonly reader: ClassicLevelReader;
   readonly tree: ClassicLevelTreeReader;
   readonly sums: PartitionSums;
+  readonly floors: StabilityFloors;
+  readonly floorKeeper: ClassicLevelFloors;
   readonly writer: ClassicLevelWriter;
   readonly damage: DamageList;
   readonly size: DatabaseSize;
@@ -154,6 +164,27 @@ class ClassicLevelStore implements Store {
 
   readTokens(...[tokens, bytesMax]: Parameters<Store['readTokens']>): ReturnType<Store['readTokens']> {
     return this.#run(({ tree }) => tree.readTokens(tokens, bytesMax));
+  }
+
+  floorOf(partition: number): number {
+    return this.#parts.floors.floorOf(partition);
+  }
+
+  raiseFloors(floors: readonly FloorRaise[]): Promise<FloorResult> {
+    return this.#run(({ floorKeeper }) => floorKeeper.raise(floors));
+  }
+
+  setRefill(partition: number, refilling: boolean): void {
+    this.#parts.floors.setRefill(partition, refilling);
+  }
+
+  /** LevelDB rewrites all its tables, and leaves out what was removed. */
+  compactNow(): Promise<void> {
+    return this.#run(async ({ writer, database }) => {
+      await writer.sync();
+      await database.compact();
+      this.#size = await database.size();
+    });
   }
 
   putHint(target: NodeId, record: StoredRecord): Promise<void> {
@@ -213,6 +244,10 @@ class ClassicLevelStore implements Store {
       compactedBytes: compactedBytes(database.property('leveldb.stats')),
       quarantined: damage.ranges,
       evidenceLost: damage.ranges.length > 0,
+      collectedKeys: this.#parts.floorKeeper.collectedKeys,
+      // How much of its tables LevelDB has not rewritten yet, it does not tell.
+      collectedBytes: 0,
+      ...this.#parts.floors.extremes,
     };
   }
 

@@ -13,9 +13,10 @@ import type { Checksum } from '../core/crc32.ts';
 import { compareDots } from '../core/dot.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { compareVersions, supersedes } from '../core/merge.ts';
-import type { StoredRecord } from '../core/record.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { CancelTimer, Clock } from '../ports/clock.ts';
+import type { StabilityFloors } from '../storage/stability-floors.ts';
 import type { MergeResult } from '../storage/store.ts';
 import { CommitQueue, type CommitBatch, type RowChange } from './classic-level-commit.ts';
 import type { ClassicLevelDatabase } from './classic-level-database.ts';
@@ -43,6 +44,7 @@ export interface ClassicLevelWriterOptions {
   readonly figures: Figures;
   readonly sums: PartitionSums;
   readonly tree: ClassicLevelTreeReader;
+  readonly floors: StabilityFloors;
   readonly hintBytesPerTargetMax: number;
   readonly hintBytesMax: number;
   readonly onFailed: (reason: string) => void;
@@ -148,6 +150,28 @@ export class ClassicLevelWriter {
     return wasRight;
   }
 
+  /** Removes what the own space holds of a key, if it still is something to forget; returns whether it was. */
+  async forget(key: Omit<Place, 'space'>, isToForget: (digest: VersionDigest) => boolean): Promise<boolean> {
+    const place = { ...key, space: ownSpace };
+    let isForgotten = false;
+    await this.#decide(place, async (held) => {
+      if (held.row === undefined || !isToForget(held.row.digest)) return held;
+      isForgotten = true;
+      return this.#accept(place, { rows: removalOf(place), before: held.row, after: undefined });
+    });
+    return isForgotten;
+  }
+
+  /** Writes a row that is no record's; durable when it resolves. */
+  async putRow(change: RowChange): Promise<void> {
+    await this.#recoverIfFull();
+    if (this.#state.kind !== 'open') throw this.#state.error;
+    const figures = { space: ownSpace, keys: 0, bytes: 0 };
+    const written = this.#queue.add({ rows: [change], figures, sum: undefined, bytes: change.row.length });
+    await this.#queue.sync();
+    await written;
+  }
+
   /** Makes everything accepted so far durable. */
   async sync(): Promise<void> {
     await this.#recoverIfFull();
@@ -180,6 +204,10 @@ export class ClassicLevelWriter {
           (await reader.isReadable(space, record.key, record.token))
         )
           return held;
+      }
+      const isHealing = before !== undefined && compareVersions(record.version, before.digest) === 0;
+      if (!isHealing && !this.#isAdmitted(record, space, before !== undefined)) {
+        return { row: { digest: record.version, recordBytes: 0 }, settled: Promise.resolve() };
       }
       checkGrowth(record.bytes.length - (before?.recordBytes ?? 0));
       const digestRow = rowKey(digestKind, space, record.token, record.key);
@@ -250,6 +278,14 @@ export class ClassicLevelWriter {
     };
     settled.then(forget, forget);
     return held;
+  }
+
+  /** False for a record that may be forgotten at once. Throws `STALE_VERSION`. */
+  #isAdmitted(record: StoredRecord, space: string, isHeld: boolean): boolean {
+    const { floors } = this.#options;
+    if (space === ownSpace) return floors.admit(record, isHeld) === 'stored';
+    floors.checkHint(record);
+    return true;
   }
 
   #checkHintLimits(target: NodeId, growth: number): void {

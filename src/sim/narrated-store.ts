@@ -7,6 +7,7 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { VersionSum } from '../core/version-sum.ts';
 import type {
+  FloorResult,
   HintSummary,
   MergeResult,
   RecordPage,
@@ -61,6 +62,22 @@ export class NarratedStore implements Store {
     const digest = await this.#store.digest(key, token);
     this.#tell(key, `reads digest ${digest === undefined ? 'nothing' : describeVersion(digest)}`);
     return digest;
+  }
+
+  floorOf(partition: number): number {
+    return this.#store.floorOf(partition);
+  }
+
+  raiseFloors(floors: Parameters<Store['raiseFloors']>[0]): Promise<FloorResult> {
+    return this.#store.raiseFloors(floors);
+  }
+
+  setRefill(partition: number, refilling: boolean): void {
+    this.#store.setRefill(partition, refilling);
+  }
+
+  compactNow(): Promise<void> {
+    return this.#store.compactNow();
   }
 
   scan(options: Parameters<Store['scan']>[0]): Promise<ScanPage> {

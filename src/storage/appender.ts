@@ -19,11 +19,13 @@ import type { LogIndex } from './log-index.ts';
 import type { BatchPlace } from './log-writer.ts';
 import { dropKind, encodeDrop, entryHeaderBytes, recordKind } from './segment-format.ts';
 import { StagedEntry, StagingMap } from './staging.ts';
+import type { StabilityFloors } from './stability-floors.ts';
 import type { MergeResult } from './store.ts';
 
 export interface AppenderOptions {
   readonly index: LogIndex;
   readonly commit: GroupCommit;
+  readonly floors: StabilityFloors;
   readonly recordBytesMax: number;
   readonly hintBytesPerTargetMax: number;
   readonly hintBytesMax: number;
@@ -54,6 +56,7 @@ export class Appender {
       );
     }
     let replaces: EntryPlace | StagedEntry | undefined;
+    let heals = false;
     const staged = this.#staging.find(space, key, token);
     if (staged !== undefined) {
       if (staged.kind === 'record' && !supersedes(version, staged.version)) return this.#unchanged(staged);
@@ -69,10 +72,21 @@ export class Appender {
           this.#operations++;
           return Promise.resolve({ changed: false, held });
         }
+        heals = order === 0;
         replaces = index.placeOf(table, slot);
       }
     }
-    if (!space.isOwn) this.#checkHintRoom(space, record, replaces);
+    // Nothing waits between this and the append: a sweep finds what was decided before, or is before this decision.
+    const { floors } = this.#options;
+    const isHeld = replaces !== undefined && !(replaces instanceof StagedEntry && replaces.kind === 'drop');
+    if (space.isOwn && !heals && floors.admit(record, isHeld) === 'forgotten') {
+      this.#operations++;
+      return Promise.resolve({ changed: false, held: version });
+    }
+    if (!space.isOwn) {
+      floors.checkHint(record);
+      this.#checkHintRoom(space, record, replaces);
+    }
     index.actors.intern(version.dot.actor);
     return this.#append('record', space, record, record.bytes, replaces);
   }

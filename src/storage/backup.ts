@@ -7,13 +7,17 @@
  * actor and cannot mint a dot that exists already.
  */
 
+import type { Checksum } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Disk, DiskFile } from '../ports/disk.ts';
 import { checkpointPath, snapshotDirectory } from './checkpoint-file.ts';
+import { floorFileName } from './floor-file.ts';
+import { publishFile } from './publish-file.ts';
 import { quarantineDirectory } from './quarantine.ts';
 import { hintPathOf, logDirectory } from './segment-name.ts';
 import type { Segment } from './segment.ts';
+import type { StabilityFloors } from './stability-floors.ts';
 
 export interface BackupOptions {
   readonly disk: Disk;
@@ -22,12 +26,16 @@ export interface BackupOptions {
   /** All segments that the checkpoint names, in log order. */
   readonly segments: readonly Segment[];
   readonly checkpointNumber: number;
+  readonly floors: StabilityFloors;
+  readonly checksum: Checksum;
 }
 
 /** Resolves once the copy is durable. Nothing may delete segments or checkpoints meanwhile. */
 export async function copyStore(options: BackupOptions): Promise<void> {
-  const { disk, path, segments, checkpointNumber } = options;
+  const { disk, path, segments, checkpointNumber, checksum } = options;
   await checkTarget(disk, path);
+  // As they are now: the copy may lack what comes in before a later raise.
+  const floors = options.floors.extremes.floorMaxMs > 0 ? options.floors.encode([], checksum) : undefined;
   const hintFiles = new Set((await disk.list(logDirectory)).map((entry) => `${logDirectory}/${entry.name}`));
   await disk.makeDirectory(`${path}/${logDirectory}`);
   await disk.makeDirectory(`${path}/${snapshotDirectory}`);
@@ -42,6 +50,8 @@ export async function copyStore(options: BackupOptions): Promise<void> {
   }
   const checkpoint = checkpointPath(checkpointNumber);
   await disk.link(checkpoint, `${path}/${checkpoint}`);
+  if (floors !== undefined)
+    await publishFile(disk, `${path}/${floorFileName}`, (file) => file.write([floors], 0));
   await disk.syncDirectory(`${path}/${logDirectory}`);
   await disk.syncDirectory(`${path}/${snapshotDirectory}`);
   for (let folder = path; ; folder = parentOf(folder)) {
@@ -52,7 +62,7 @@ export async function copyStore(options: BackupOptions): Promise<void> {
 
 async function checkTarget(disk: Disk, path: string): Promise<void> {
   const top = path.split('/')[0] ?? '';
-  if (path === '' || [logDirectory, snapshotDirectory, quarantineDirectory].includes(top)) {
+  if (path === '' || [logDirectory, snapshotDirectory, quarantineDirectory, floorFileName].includes(top)) {
     throw new StoreError('BAD_REQUEST', `a backup cannot go to ${path}: the store keeps its own files there`);
   }
   if ((await disk.list(path)).length > 0) {

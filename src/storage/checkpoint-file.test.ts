@@ -40,6 +40,8 @@ const segment: CheckpointSegment = {
   end: 2 ** 26,
   liveBytes: 1_000,
   dropBytes: 20,
+  collectedBytes: 17,
+  cleanSequence: 2 ** 40 + 5,
   sealed: true,
   mayHoldHints: false,
   damaged: true,
@@ -95,7 +97,7 @@ async function crafted(fill: (writer: SectionWriter) => void): Promise<SimDisk> 
   const disk = new SimDisk();
   await disk.makeDirectory('snapshot');
   const file = await disk.open(checkpointPath(head.number), 'create');
-  const writer = new SectionWriter({ file, checksum: crc32, format: { magic: 0x4d44434b, format: 1 } });
+  const writer = new SectionWriter({ file, checksum: crc32, format: { magic: 0x4d44434b, format: 2 } });
   fill(writer);
   await writer.finish();
   return disk;

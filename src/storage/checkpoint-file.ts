@@ -51,7 +51,7 @@ export type CheckpointLoad =
 
 type TableVisitor = (table: CheckpointTable) => void | Promise<void>;
 
-const format = { magic: 0x4d44434b, format: 1 };
+const format = { magic: 0x4d44434b, format: 2 };
 const headKind = 1;
 const partKind = 2;
 const actorKind = 3;

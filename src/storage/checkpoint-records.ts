@@ -13,7 +13,8 @@
  *   segment  0  u16  ordinal             2  u8   flags: 1 sealed, 2 may hold hints, 4 damaged
  *            3  u8   file name length    4  u32  batch mark
  *            8  u48  sequence           14  u48  end of its last batch
- *           20  u48  live bytes         26  u48  bytes of drops        32  file name
+ *           20  u48  live bytes         26  u48  bytes of drops
+ *           32  u48  collected bytes    38  u48  clean sequence        44  file name
  *   tail     0  u32  slots in all tables 4  u32  actors
  *            8  u32  segments           12  u8   flags: 1 evidence lost
  *
@@ -57,6 +58,8 @@ export interface CheckpointSegment {
   /** As fuzzy as the tables; exact again once they are counted. */
   readonly liveBytes: number;
   readonly dropBytes: number;
+  readonly collectedBytes: number;
+  readonly cleanSequence: number;
   readonly sealed: boolean;
   readonly mayHoldHints: boolean;
   readonly damaged: boolean;
@@ -83,7 +86,7 @@ export interface TablePart {
 
 export const slotBytes = slotWords * 4;
 const partHeaderBytes = 16;
-const segmentRecordBytes = 32;
+const segmentRecordBytes = 44;
 const byteOrderMark = 0x01020304;
 
 export function encodeHead(head: CheckpointHead): Uint8Array {
@@ -157,6 +160,8 @@ export function encodeSegment(segment: CheckpointSegment): Uint8Array {
   writeUint48(record, 14, segment.end);
   writeUint48(record, 20, segment.liveBytes);
   writeUint48(record, 26, segment.dropBytes);
+  writeUint48(record, 32, segment.collectedBytes);
+  writeUint48(record, 38, segment.cleanSequence);
   record.set(name, segmentRecordBytes);
   return record;
 }
@@ -172,6 +177,8 @@ export function decodeSegment(cursor: ByteCursor): CheckpointSegment {
     end: cursor.uint48(),
     liveBytes: cursor.uint48(),
     dropBytes: cursor.uint48(),
+    collectedBytes: cursor.uint48(),
+    cleanSequence: cursor.uint48(),
     sealed: (flags & 1) !== 0,
     mayHoldHints: (flags & 2) !== 0,
     damaged: (flags & 4) !== 0,

@@ -122,6 +122,8 @@ export class Checkpointer {
         end: segment.end,
         liveBytes: Math.max(0, segment.liveBytes),
         dropBytes: segment.dropBytes,
+        collectedBytes: segment.collectedBytes,
+        cleanSequence: segment.cleanSequence,
         sealed: segment.sealed,
         mayHoldHints: segment.mayHoldHints,
         damaged: segment.damaged,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { planCompaction, type CompactionCandidate } from './compaction-plan.ts';
+import { planCompaction, type CompactionCandidate, type CompactionRun } from './compaction-plan.ts';
 
 const segmentBytesMax = 100_000;
 
@@ -10,14 +10,19 @@ function segment(live: number, more: Partial<CompactionCandidate> = {}): Compact
     bytes: 100_000,
     liveBytes: live * 1_000,
     dropBytes: 0,
+    collectedBytes: 0,
+    cleanSequence: 0,
+    endSequence: 0,
     mayHoldHints: false,
     isEligible: true,
     ...more,
   };
 }
 
-function plan(...segments: CompactionCandidate[]): ReturnType<typeof planCompaction> {
-  return planCompaction(segments, segmentBytesMax);
+/** The plan but for what it says of forgotten entries, which has tests of its own. */
+function plan(...segments: CompactionCandidate[]): Omit<CompactionRun, 'cleanSequence'> | undefined {
+  const run = planCompaction(segments, segmentBytesMax);
+  return run === undefined ? undefined : { from: run.from, to: run.to, keepsDrops: run.keepsDrops };
 }
 
 describe('a compaction plan', () => {
@@ -74,5 +79,49 @@ describe('a compaction plan', () => {
       to: 9,
       keepsDrops: false,
     });
+  });
+});
+
+describe('forgotten entries in a compaction plan', () => {
+  const everySequence = Number.MAX_SAFE_INTEGER;
+  const collected = { collectedBytes: 80_000, endSequence: 200 };
+
+  function run(...segments: CompactionCandidate[]): CompactionRun | undefined {
+    return planCompaction(segments, segmentBytesMax);
+  }
+
+  test('go with the oldest segment, for which there is nothing to outlive', () => {
+    const expected = { from: 0, to: 0, keepsDrops: false, cleanSequence: everySequence };
+    assert.deepEqual(run(segment(10, collected), segment(90)), expected);
+  });
+
+  test('are kept as long as an older segment may hold what they superseded', () => {
+    // Less than a tenth of the log: nothing is rewritten for their sake.
+    const large = segment(90, { bytes: 5_000_000, liveBytes: 4_900_000 });
+    assert.equal(run({ ...large, cleanSequence: 199 }, segment(10, collected)), undefined);
+    const expected = { from: 1, to: 1, keepsDrops: false, cleanSequence: 200 };
+    assert.deepEqual(run({ ...large, cleanSequence: 200 }, segment(10, collected)), expected);
+  });
+
+  test('have the segments before them rewritten once they take a tenth of the log', () => {
+    const first = segment(90, { endSequence: 100 });
+    const expected = { from: 0, to: 0, keepsDrops: false, cleanSequence: everySequence };
+    assert.deepEqual(run(first, segment(15, collected)), expected);
+    const clean = { ...first, cleanSequence: 300 };
+    assert.deepEqual(run(clean, segment(15, collected))?.from, 1);
+    assert.equal(run(first, segment(90, { collectedBytes: 10_000, endSequence: 200 })), undefined);
+  });
+
+  test('do not have a segment rewritten that cannot help, as behind a damaged one', () => {
+    const damaged = segment(90, { isEligible: false });
+    assert.equal(run(damaged, segment(90), segment(15, collected)), undefined);
+  });
+
+  test('are gone once every segment up to theirs has been rewritten', () => {
+    const rewritten = segment(90, { cleanSequence: 300, endSequence: 100 });
+    assert.equal(
+      run(rewritten, { ...rewritten, bytes: 20_000, liveBytes: 15_000, endSequence: 200 }),
+      undefined,
+    );
   });
 });

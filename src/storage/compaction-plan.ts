@@ -4,6 +4,9 @@
  * A run of adjacent segments becomes one file, so that log order is kept for ever. It is worth it when
  * less than half of it would be kept, so that rewriting frees more than it writes; or when many small
  * segments, as restarts leave them, would become one. Of several runs the one that frees most is taken.
+ *
+ * Entries forgotten below the stability floor have to be kept as long as an older segment may hold what they
+ * superseded. When they take a tenth of the log, segments are rewritten from the oldest on until they can go.
  */
 
 export interface CompactionCandidate {
@@ -11,6 +14,12 @@ export interface CompactionCandidate {
   readonly bytes: number;
   readonly liveBytes: number;
   readonly dropBytes: number;
+  /** Bytes forgotten below the stability floor. */
+  readonly collectedBytes: number;
+  /** Nothing that entries before this sequence superseded lies in it. */
+  readonly cleanSequence: number;
+  /** Sequence at which the next one starts. */
+  readonly endSequence: number;
   /** Whether records of hint spaces may lie in it. */
   readonly mayHoldHints: boolean;
   /** Finished, undamaged, and its successor known. */
@@ -23,6 +32,8 @@ export interface CompactionRun {
   readonly to: number;
   /** Whether drops must be kept because an older segment may hold what they removed. */
   readonly keepsDrops: boolean;
+  /** Forgotten entries before this sequence need not be kept: every older segment is clean of what they superseded. */
+  readonly cleanSequence: number;
 }
 
 /** A run is rewritten when less than this share of it would be kept. */
@@ -31,6 +42,8 @@ const keptShareMax = 0.5;
 const overheadBytes = 128;
 /** A segment of which more than this share is kept is not worth joining to a sparse run. */
 const keptShareOfOneMax = 0.75;
+/** Entries forgotten below the stability floor may take this share of the log before older segments are rewritten for them. */
+const collectedShareMax = 0.1;
 /** So many adjacent segments are joined when together they fill less than half of one. */
 const smallSegmentsMin = 8;
 
@@ -39,7 +52,11 @@ export function planCompaction(
   segments: readonly CompactionCandidate[],
   segmentBytesMax: number,
 ): CompactionRun | undefined {
-  return sparsestRun(segments, segmentBytesMax) ?? smallRun(segments, segmentBytesMax / 2);
+  return (
+    sparsestRun(segments, segmentBytesMax) ??
+    smallRun(segments, segmentBytesMax / 2) ??
+    collectingRun(segments)
+  );
 }
 
 function sparsestRun(
@@ -50,17 +67,20 @@ function sparsestRun(
   let bestFreed = 0;
   for (const from of segments.keys()) {
     const keepsDrops = mayHoldHintsBefore(segments, from);
+    const cleanSequence = cleanSequenceBefore(segments, from);
     let bytes = 0;
     let kept = overheadBytes;
     for (let to = from; to < segments.length; to++) {
       const segment = segments[to];
       if (segment?.isEligible !== true) break;
-      const keptOfOne = segment.liveBytes + (keepsDrops ? segment.dropBytes : 0);
+      const waits = segment.endSequence > cleanSequence;
+      const keptOfOne =
+        segment.liveBytes + (keepsDrops ? segment.dropBytes : 0) + (waits ? segment.collectedBytes : 0);
       bytes += segment.bytes;
       kept += keptOfOne;
       if (keptOfOne > segment.bytes * keptShareOfOneMax || kept > segmentBytesMax) break;
       if (kept < bytes * keptShareMax && bytes - kept > bestFreed) {
-        best = { from, to, keepsDrops };
+        best = { from, to, keepsDrops, cleanSequence };
         bestFreed = bytes - kept;
       }
     }
@@ -77,10 +97,43 @@ function smallRun(segments: readonly CompactionCandidate[], bytesMax: number): C
       to++;
     }
     if (to - from >= smallSegmentsMin) {
-      return { from, to: to - 1, keepsDrops: mayHoldHintsBefore(segments, from) };
+      return runOf(segments, from, to - 1);
     }
   }
   return undefined;
+}
+
+/** The oldest segment that keeps forgotten entries on the disk, once those take too much of the log. */
+function collectingRun(segments: readonly CompactionCandidate[]): CompactionRun | undefined {
+  const fixed = segments.findIndex((segment) => !segment.isEligible);
+  const rewritable = fixed < 0 ? segments : segments.slice(0, fixed);
+  const collected = rewritable.reduce((sum, segment) => sum + segment.collectedBytes, 0);
+  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  if (collected <= bytes * collectedShareMax) return undefined;
+  const last = rewritable.findLastIndex((segment) => segment.collectedBytes > 0);
+  const endSequence = rewritable[last]?.endSequence ?? 0;
+  for (const [position, segment] of rewritable.slice(0, last + 1).entries()) {
+    const isInTheWay = position < last && segment.cleanSequence < endSequence;
+    if (isInTheWay || segment.collectedBytes > 0) return runOf(segments, position, position);
+  }
+  return undefined;
+}
+
+/** A run with what follows for it from the segments before it. */
+export function runOf(segments: readonly CompactionCandidate[], from: number, to: number): CompactionRun {
+  return {
+    from,
+    to,
+    keepsDrops: mayHoldHintsBefore(segments, from),
+    cleanSequence: cleanSequenceBefore(segments, from),
+  };
+}
+
+/** The sequence up to which all segments before a position are clean. */
+function cleanSequenceBefore(segments: readonly CompactionCandidate[], position: number): number {
+  return segments
+    .slice(0, position)
+    .reduce((least, segment) => Math.min(least, segment.cleanSequence), Number.MAX_SAFE_INTEGER);
 }
 
 function mayHoldHintsBefore(segments: readonly CompactionCandidate[], position: number): boolean {

@@ -2,7 +2,8 @@
  * Rewrites a run of adjacent segments into one file with what is still needed of them.
  *
  * Copied are the entries that the index points to, byte for byte, and drops where something older may
- * need them. The log is synced before the result gets its name: what makes an old entry dead must not
+ * need them; and what was forgotten below the stability floor, as long as an older segment may hold what it
+ * superseded: a replay would bring that back. The log is synced before the result gets its name: what makes an old entry dead must not
  * be easier to lose than the entry was. The index is repointed only then, a portion at a time; an
  * entry that was superseded meanwhile is not. Replaced files stay until a checkpoint without them is
  * durable, so a crash at any instant finds either them or the result. An empty result is written too:
@@ -20,6 +21,7 @@ import type { Random } from '../ports/random.ts';
 import { CompactionFile } from './compaction-file.ts';
 import type { EntryPlace } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
+import { isCollectable } from '../core/stability.ts';
 import type { LogIndex } from './log-index.ts';
 import { MoveList } from './move-list.ts';
 import { nextTurn } from './next-turn.ts';
@@ -27,6 +29,7 @@ import { segmentBatches } from './segment-entries.ts';
 import { decodeDrop, recordKind, type EntryView } from './segment-format.ts';
 import { logDirectory, segmentPath } from './segment-name.ts';
 import { Segment } from './segment.ts';
+import type { StabilityFloors } from './stability-floors.ts';
 import { checkStopped } from './stopping.ts';
 
 export interface CompactionOptions {
@@ -38,6 +41,9 @@ export interface CompactionOptions {
   /** Adjacent, sealed and undamaged, in log order. */
   readonly run: readonly Segment[];
   readonly keepsDrops: boolean;
+  readonly floors: StabilityFloors;
+  /** Every older segment is clean of what entries before this sequence superseded. */
+  readonly cleanSequence: number;
   /** Sequence at which the segment after the run starts. */
   readonly endSequence: number;
   readonly bytesPerSecond: number;
@@ -65,6 +71,8 @@ class Compaction {
   readonly #startedMs: number;
   #bytesRead = 0;
   #dropBytes = 0;
+  #collectedBytes = 0;
+  #movedBytes = 0;
   #mayHoldHints = false;
 
   constructor(options: CompactionOptions) {
@@ -74,6 +82,7 @@ class Compaction {
 
   async run(): Promise<CompactionResult> {
     const { disk, run, random, index } = this.#options;
+    const collectedBefore = collectedBytesOf(run);
     const first = run[0];
     const last = run.at(-1);
     assert(first !== undefined && last !== undefined, 'a run has segments');
@@ -96,6 +105,9 @@ class Compaction {
       const segment = new Segment({ ...header, file, end: output.end });
       index.segments.add(segment);
       await this.#replace(segment);
+      // What was forgotten while it was being copied is in the copy.
+      segment.collectedBytes = this.#collectedBytes + collectedBytesOf(run) - collectedBefore;
+      if (this.#dropBytes + this.#collectedBytes === 0) segment.spotlessBytes = this.#movedBytes;
       return { segment, bytesRead: this.#bytesRead };
     } catch (error) {
       // The first failure is the one to report; recovery copes with what is left over.
@@ -110,15 +122,22 @@ class Compaction {
     const { run, checksum, endSequence } = this.#options;
     await output.start();
     for (const [position, segment] of run.entries()) {
+      const isNeededForReplay = (run[position + 1]?.sequence ?? endSequence) > this.#options.cleanSequence;
       for await (const batch of segmentBatches(segment, checksum)) {
         for (const [index, entry] of batch.entries.entries()) {
           this.#bytesRead += entry.length;
           const place = { segment, offset: batch.fileOffset + entry.start, length: entry.length };
           const bytes = batch.bytes.subarray(entry.start, entry.start + entry.length);
           const token = this.#neededToken(entry, bytes, place);
-          if (token === undefined) continue;
+          if (token === undefined) {
+            if (!isNeededForReplay || !this.#isCollected(entry, bytes)) continue;
+            output.add(bytes, batch.sequence + index);
+            this.#collectedBytes += entry.length;
+            continue;
+          }
           const to = output.add(bytes, batch.sequence + index);
           if (entry.kind !== recordKind) continue;
+          this.#movedBytes += entry.length;
           const space = this.#spaceNumber(entry.spaceName);
           this.#moves.add({ token, segment: position, space, length: entry.length, from: place.offset, to });
         }
@@ -140,10 +159,27 @@ class Compaction {
       if (!space.isOwn) this.#mayHoldHints = true;
       return token;
     }
-    const drop = keepsDrops ? decodeDrop(payload) : undefined;
+    const isOwn = entry.spaceName === '';
+    const keepsDrop = keepsDrops && !isOwn;
+    const drop = keepsDrop ? decodeDrop(payload) : undefined;
     if (drop === undefined) return undefined;
     this.#dropBytes += entry.length;
     return tokenOf(drop.key);
+  }
+
+  /**
+   * Whether an entry that the index does not point to may be all that keeps a replay from bringing back what it
+   * superseded: one forgotten below the stability floor, or one that made forget, of an own record.
+   */
+  #isCollected(entry: EntryView, bytes: Uint8Array): boolean {
+    if (entry.spaceName !== '') return false;
+    if (entry.kind !== recordKind) return true;
+    const { index, floors } = this.#options;
+    const { key, token, version } = decodeRecord(bytes.subarray(entry.payloadStart - entry.start));
+    if (!isCollectable(version, floors.floorFor(token))) return false;
+    // A newer version of the key does it as well.
+    const slot = index.find(index.own, key, token);
+    return slot < 0 || index.own.table(token).isDamagedAt(slot);
   }
 
   #spaceNumber(name: string): number {
@@ -185,4 +221,8 @@ class Compaction {
     }
     for (const source of run) index.segments.remove(source);
   }
+}
+
+function collectedBytesOf(run: readonly Segment[]): number {
+  return run.reduce((sum, segment) => sum + segment.collectedBytes, 0);
 }

@@ -26,8 +26,8 @@ export interface GroupCommitOptions {
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #buffers = new BatchBuffers();
-  /** Batches not begun; entries go to the last. */
-  readonly #queue: Batch[] = [];
+  /** Batches not begun, of which entries go to the last, and what is to be done between them. */
+  readonly #queue: (Batch | (() => Promise<void>))[] = [];
   #queueBytes = 0;
   #isRunning = false;
   readonly #drained: (() => void)[] = [];
@@ -64,9 +64,17 @@ export class GroupCommit {
     return new Promise((resolve) => this.#drained.push(resolve));
   }
 
+  /** Does something once all that was appended so far has settled, and before anything later is written. */
+  between(work: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push(() => work().then(resolve, reject));
+      this.#schedule();
+    });
+  }
+
   #batchFor(length: number): Batch {
     const last = this.#queue.at(-1);
-    if (last?.hasRoomFor(length) === true) return last;
+    if (last instanceof Batch && last.hasRoomFor(length)) return last;
     const batch = new Batch({ checksum: this.#options.checksum, buffer: this.#buffers.take() });
     this.#queue.push(batch);
     return batch;
@@ -79,12 +87,19 @@ export class GroupCommit {
   }
 
   async #run(): Promise<void> {
-    const batch = this.#queue.shift();
-    if (batch === undefined) {
+    const next = this.#queue.shift();
+    if (next === undefined) {
       this.#isRunning = false;
       for (const resolve of this.#drained.splice(0)) resolve();
       return;
     }
+    if (next instanceof Batch) await this.#commit(next);
+    else await next();
+    // Those who were just answered may write again in this turn: they then share the next sync.
+    this.#options.clock.nextTurn(() => void this.#run());
+  }
+
+  async #commit(batch: Batch): Promise<void> {
     try {
       const place = await this.#options.write(batch);
       this.#options.onDurable(batch, place);
@@ -96,8 +111,6 @@ export class GroupCommit {
     }
     this.#queueBytes -= batch.bytes - batchHeaderBytes;
     this.#buffers.give(batch.buffer);
-    // Those who were just answered may write again in this turn: they then share the next sync.
-    this.#options.clock.nextTurn(() => void this.#run());
   }
 }
 

@@ -24,6 +24,8 @@ import { Appender } from './appender.ts';
 import type { Batch } from './batch.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { EntryReader } from './entry-reader.ts';
+import { loadFloors } from './floor-file.ts';
+import { FloorKeeper } from './floor-keeper.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
 import { LogReader } from './log-reader.ts';
@@ -34,6 +36,7 @@ import { PlaceReader } from './place-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
 import type {
+  FloorResult,
   HintSummary,
   MergeResult,
   RecordPage,
@@ -42,6 +45,7 @@ import type {
   StoreStatus,
   VersionPage,
 } from './store.ts';
+import type { FloorRaise, StabilityFloors } from './stability-floors.ts';
 import { scanPage, type ScanOptions } from './token-scan.ts';
 import { TreeReader } from './tree-reader.ts';
 
@@ -71,7 +75,10 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
   const { disk, observer, checksum, partitions } = options;
   const quarantine = new Quarantine({ disk, observer });
   const recovered = await recoverLog({ disk, observer, checksum, partitions, quarantine });
-  return new LogStore(options, recovered, quarantine);
+  const floors = await loadFloors({ disk, checksum, partitions, quarantine });
+  const store = new LogStore(options, recovered, quarantine, floors);
+  await store.start();
+  return store;
 }
 
 export class LogStore implements Store {
@@ -85,13 +92,20 @@ export class LogStore implements Store {
   readonly #appender: Appender;
   readonly #checkpointer: Checkpointer;
   readonly #maintenance: Maintenance;
+  readonly #floors: StabilityFloors;
+  readonly #floorKeeper: FloorKeeper;
   readonly #observer: Observer;
   /** Up to where the index holds the log. */
   #position: AppliedPosition;
   #closing: Promise<void> | undefined;
 
   /** Only `openLogStore` has what this takes. */
-  constructor(options: LogStoreOptions, recovered: RecoveredLog, quarantine: Quarantine) {
+  constructor(
+    options: LogStoreOptions,
+    recovered: RecoveredLog,
+    quarantine: Quarantine,
+    floors: StabilityFloors,
+  ) {
     const { clock, checksum } = options;
     const { index, reader } = recovered;
     const segmentBytesMax = options.segmentBytesMax ?? limits.segmentBytesDefault;
@@ -120,8 +134,16 @@ export class LogStore implements Store {
       onDurable: (batch, place) => this.#settle(batch, place),
       onRefused: (batch, error) => this.#appender.refuse(batch, error),
     });
+    this.#floors = floors;
+    this.#floorKeeper = new FloorKeeper({
+      ...options,
+      index,
+      floors,
+      settled: () => this.#commit.between(() => this.#writer.sync()),
+    });
     this.#appender = new Appender({
       index,
+      floors,
       commit: this.#commit,
       recordBytesMax: recordBytesMax({
         keyBytes: limits.keyBytesMax,
@@ -133,6 +155,7 @@ export class LogStore implements Store {
     const shared = {
       ...options,
       index,
+      floors,
       quarantine,
       position: (): AppliedPosition => this.#position,
       syncLog: (): Promise<void> => this.#writer.sync(),
@@ -150,6 +173,11 @@ export class LogStore implements Store {
       bytesSinceCheckpoint: replayedBytes(recovered),
       compactionBytesPerSecond: options.compactionBytesPerSecond ?? limits.compactionBytesPerSecondDefault,
     });
+  }
+
+  /** Called once, before anything else. */
+  async start(): Promise<void> {
+    await this.#floorKeeper.start();
   }
 
   async get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
@@ -234,12 +262,34 @@ export class LogStore implements Store {
     return summaries;
   }
 
+  floorOf(partition: number): number {
+    return this.#floors.floorOf(partition);
+  }
+
+  async raiseFloors(floors: readonly FloorRaise[]): Promise<FloorResult> {
+    this.#checkWritable();
+    return await this.#floorKeeper.raise(floors);
+  }
+
+  setRefill(partition: number, refilling: boolean): void {
+    this.#floorKeeper.setRefill(partition, refilling);
+  }
+
+  async compactNow(): Promise<void> {
+    this.#checkWritable();
+    await this.#floorKeeper.idle();
+    await this.#commit.between(() => this.#writer.seal());
+    await this.#maintenance.compactNow();
+  }
+
   status(): StoreStatus {
     let logBytes = 0;
     let liveBytes = 0;
+    let collectedBytes = 0;
     for (const segment of this.#index.segments.inOrder()) {
       logBytes += segment.end;
       liveBytes += segment.liveBytes;
+      collectedBytes += segment.collectedBytes;
     }
     return {
       engine: 'log',
@@ -258,6 +308,9 @@ export class LogStore implements Store {
       compactedBytes: this.#maintenance.compactedBytes,
       quarantined: this.#quarantine.ranges,
       evidenceLost: this.#quarantine.evidenceLost,
+      collectedKeys: this.#floorKeeper.collectedKeys,
+      collectedBytes,
+      ...this.#floors.extremes,
     };
   }
 
@@ -291,6 +344,7 @@ export class LogStore implements Store {
   }
 
   async #close(): Promise<void> {
+    await this.#floorKeeper.stop();
     await this.#commit.drained();
     this.#writer.stop();
     await this.#maintenance.stop();

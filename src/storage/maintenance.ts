@@ -15,12 +15,13 @@ import type { Random } from '../ports/random.ts';
 import { copyStore } from './backup.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { compact } from './compaction.ts';
-import { planCompaction } from './compaction-plan.ts';
+import { planCompaction, runOf, type CompactionCandidate, type CompactionRun } from './compaction-plan.ts';
 import { writeHints } from './hint-writer.ts';
 import type { LogIndex } from './log-index.ts';
 import type { AppliedPosition } from './log-replay.ts';
 import { hintPathOf, logDirectory } from './segment-name.ts';
 import type { Segment } from './segment.ts';
+import type { StabilityFloors } from './stability-floors.ts';
 import { checkStopped } from './stopping.ts';
 
 export interface MaintenanceOptions {
@@ -30,6 +31,7 @@ export interface MaintenanceOptions {
   readonly observer: Observer;
   readonly checksum: Checksum;
   readonly index: LogIndex;
+  readonly floors: StabilityFloors;
   readonly checkpointer: Checkpointer;
   readonly checkpointAfterBytes: number;
   /** What recovery had to replay. */
@@ -88,10 +90,47 @@ export class Maintenance {
   backup(path: string): Promise<void> {
     return this.#enqueue(async () => {
       await this.#checkpoint();
-      const { disk, index, checkpointer } = this.#options;
+      const { disk, index, checkpointer, floors, checksum } = this.#options;
       const segments = index.segments.inOrder().filter((segment) => segment.end > 0);
-      await copyStore({ disk, path, segments, checkpointNumber: checkpointer.number });
+      await copyStore({ disk, path, segments, checkpointNumber: checkpointer.number, floors, checksum });
     });
+  }
+
+  /**
+   * Rewrites every finished segment that holds more than the index points to, from the oldest on: what one
+   * keeps only for the sake of older ones can then go.
+   */
+  compactNow(): Promise<void> {
+    return this.#enqueue(async () => {
+      for (let doneId = 0; ;) {
+        const plan = this.#nextToClean(doneId);
+        if (plan === undefined) return;
+        doneId = this.#options.index.segments.inOrder()[plan.to]?.lastId ?? Number.MAX_SAFE_INTEGER;
+        await this.#compactRun(plan);
+      }
+    });
+  }
+
+  /** The first run behind an id that has anything to lose, as long as its result fits one segment. */
+  #nextToClean(doneId: number): CompactionRun | undefined {
+    const { index, segmentBytesMax, position } = this.#options;
+    const segments = index.segments.inOrder();
+    const candidates = this.#candidates();
+    let from = -1;
+    let kept = 0;
+    for (const [at, segment] of segments.entries()) {
+      if (segment.firstId <= doneId) continue;
+      const isClean = segment.isSpotless && segment.cleanSequence > 0;
+      // Nothing in it is dead, so nothing in it was superseded.
+      if (isClean) segment.cleanSequence = position().sequence;
+      kept += segment.liveBytes;
+      const isWanted = candidates[at]?.isEligible === true && !isClean;
+      if (from >= 0 && (!isWanted || kept > segmentBytesMax)) return runOf(candidates, from, at - 1);
+      if (from >= 0 || !isWanted) continue;
+      from = at;
+      kept = segment.liveBytes;
+    }
+    return from < 0 ? undefined : runOf(candidates, from, segments.length - 1);
   }
 
   /** Gives up what can be given up and waits for the rest. */
@@ -167,24 +206,36 @@ export class Maintenance {
 
   /** Compacts the best run, if one is worth it; returns whether it did. */
   async #compactOnce(): Promise<boolean> {
-    const { index, segmentBytesMax, compactionBytesPerSecond } = this.#options;
-    const segments = index.segments.inOrder();
-    const candidates = segments.map((segment, position) => ({
+    const plan = planCompaction(this.#candidates(), this.#options.segmentBytesMax);
+    if (plan !== undefined) await this.#compactRun(plan);
+    return plan !== undefined;
+  }
+
+  #candidates(): CompactionCandidate[] {
+    const segments = this.#options.index.segments.inOrder();
+    return segments.map((segment, at) => ({
       bytes: segment.end,
       liveBytes: segment.liveBytes,
       dropBytes: segment.dropBytes,
+      collectedBytes: segment.collectedBytes,
+      cleanSequence: segment.cleanSequence,
+      endSequence: segments[at + 1]?.sequence ?? this.#options.position().sequence,
       mayHoldHints: segment.mayHoldHints,
-      isEligible: segment.sealed && !segment.damaged && segments[position + 1]?.sequence !== 0,
+      isEligible: segment.sealed && !segment.damaged && segments[at + 1]?.sequence !== 0,
     }));
-    const plan = planCompaction(candidates, segmentBytesMax);
-    if (plan === undefined) return false;
-    const run = segments.slice(plan.from, plan.to + 1);
+  }
+
+  async #compactRun(plan: CompactionRun): Promise<void> {
+    const { index, position, compactionBytesPerSecond } = this.#options;
+    const run = index.segments.inOrder().slice(plan.from, plan.to + 1);
     const last = run.at(-1);
-    if (last === undefined) return false;
+    if (last === undefined) return;
+    const { sequence } = position();
     const work = compact({
       ...this.#options,
       run,
       keepsDrops: plan.keepsDrops,
+      cleanSequence: plan.cleanSequence,
       endSequence: this.#endSequence(last),
       bytesPerSecond: compactionBytesPerSecond,
       signal: this.#stop.signal,
@@ -194,14 +245,15 @@ export class Maintenance {
       if (run.some((segment) => segment.damaged)) return this.#report('compaction', error);
       throw error;
     });
-    if (result === undefined) return true;
+    if (result === undefined) return;
     const { segment, bytesRead } = result;
     this.#replaced.push(...run);
     this.#compactions++;
     this.#compactedBytes += bytesRead;
     await this.#checkpoint();
+    // Only now: until then the files of the run may come back, and with them what is not in the result.
+    segment.cleanSequence = sequence;
     await this.#writeHints(segment);
-    return true;
   }
 
   /** Sequence after the last batch of a finished segment: where the next one starts. */

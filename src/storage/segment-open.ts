@@ -49,6 +49,8 @@ export async function openSegment(
   if (named !== undefined) {
     segment.liveBytes = named.extent.liveBytes;
     segment.dropBytes = named.dropBytes;
+    segment.collectedBytes = named.collectedBytes;
+    segment.cleanSequence = named.cleanSequence;
     segment.mayHoldHints = named.mayHoldHints;
     segment.damaged = named.damaged;
   }

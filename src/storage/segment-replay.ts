@@ -61,6 +61,7 @@ export async function replayHintFile(
   }
   // What was counted so far is counted again by the scan; what was applied is merged over.
   segment.dropBytes = 0;
+  segment.collectedBytes = 0;
   return undefined;
 }
 

@@ -40,6 +40,18 @@ export class Segment implements SegmentName {
   liveBytes = 0;
   /** Bytes of drops: dead weight that must be kept as long as older segments may hold what they removed. */
   dropBytes = 0;
+  /**
+   * Bytes of entries that are forgotten below the stability floor, or that forget: a replay needs them as long
+   * as an older segment may hold what they superseded.
+   */
+  collectedBytes = 0;
+  /**
+   * All entries appended before this one had been heeded when a compaction wrote the segment: what they superseded
+   * is not in it. 0 when no compaction has, or when the files it replaced may still come back.
+   */
+  cleanSequence = 0;
+  /** Its live bytes as a compaction wrote it, with nothing else in it; -1 when none has, or there was more. */
+  spotlessBytes = -1;
   /** False only when no record of a hint space lies in it. */
   mayHoldHints = false;
   sealed = false;
@@ -62,8 +74,15 @@ export class Segment implements SegmentName {
 
   /** Notes an entry that lies in it, whether or not the index ends up pointing to it. */
   note(kind: number, space: { readonly isOwn: boolean }, length: number): void {
-    if (kind === dropKind) this.dropBytes += length;
-    else if (!space.isOwn) this.mayHoldHints = true;
+    if (kind === dropKind) {
+      if (space.isOwn) this.collectedBytes += length;
+      else this.dropBytes += length;
+    } else if (!space.isOwn) this.mayHoldHints = true;
+  }
+
+  /** Whether every entry in it is one that the index points to. */
+  get isSpotless(): boolean {
+    return this.liveBytes === this.spotlessBytes;
   }
 
   /** Keeps the file open until the matching `release`. */

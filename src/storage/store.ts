@@ -98,6 +98,19 @@ export interface StoreStatus {
    * this store's "nothing" is then no evidence until the owners have been compared.
    */
   readonly evidenceLost: boolean;
+  /** Keys forgotten below the stability floor since the start. */
+  readonly collectedKeys: number;
+  /** Bytes of forgotten entries that are still on the disk, as far as known; `compactNow` frees them. */
+  readonly collectedBytes: number;
+  /** The least and the greatest stability floor of a partition; 0 is none. */
+  readonly floorMinMs: number;
+  readonly floorMaxMs: number;
+}
+
+/** What a raise of stability floors made the store forget. */
+export interface FloorResult {
+  readonly dropped: number;
+  readonly droppedBytes: number;
 }
 
 /** Bytes that could not be believed; a copy lies in the `quarantine` folder when they could be read. */
@@ -117,6 +130,8 @@ export interface Store {
    * Merges a record into the store's own space and resolves once the result is as durable as configured
    * (also when nothing changed: what it lost against is durable then). Rejects with `DISK_FULL`,
    * `DISK_WRITE_FAILED`, `DISK_SYNC_FAILED`, `OVERLOADED` or `STORE_CLOSED`; the record may or may not be kept.
+   * Also with `STALE_VERSION`, and then it is not: a version at or below the stability floor that would change
+   * what is held. One that could be forgotten at once, where nothing is held, changes nothing and is not kept.
    * The record's bytes must not change until then.
    */
   merge(record: StoredRecord): Promise<MergeResult>;
@@ -143,6 +158,23 @@ export interface Store {
     tokens: readonly Token[],
     bytesMax: number,
   ): Promise<{ readonly records: readonly StoredRecord[]; readonly rest: readonly Token[] }>;
+
+  /** The stability floor of a partition, in wall ms; 0 when it has none. */
+  floorOf(partition: number): number;
+  /**
+   * Raises stability floors; a lower one changes nothing. First they are durable, then merges are held against
+   * them, then all tombstones and values that the floor lets go (`core/stability.ts`) are forgotten.
+   */
+  raiseFloors(
+    floors: readonly { readonly partition: number; readonly floorMs: number }[],
+  ): Promise<FloorResult>;
+  /**
+   * Whether a partition is being refilled, and so takes versions from below its floor; at first, whether
+   * evidence is lost.
+   */
+  setRefill(partition: number, refilling: boolean): void;
+  /** Rewrites whatever keeps superseded or forgotten entries on the disk. */
+  compactNow(): Promise<void>;
 
   /** Keeps a record for an absent owner (the newest version only), durable when it resolves. Also `HINTS_FULL`. */
   putHint(target: NodeId, record: StoredRecord): Promise<void>;

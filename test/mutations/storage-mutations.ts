@@ -256,8 +256,8 @@ export const storageMutations: readonly Mutation[] = [
     name: 'drop-kept-in-compaction',
     promise: 'a compaction keeps the drop of a hint as long as an older file may hold the hint',
     file: 'src/storage/compaction.ts',
-    find: 'const drop = keepsDrops ? decodeDrop(payload) : undefined;',
-    replace: 'const drop = keepsDrops && payload.length < 0 ? decodeDrop(payload) : undefined;',
+    find: 'const keepsDrop = keepsDrops && !isOwn;',
+    replace: 'const keepsDrop = keepsDrops && !isOwn && payload.length < 0;',
     tests: ['src/storage/compaction.test.ts'],
   },
   {
