@@ -24,7 +24,15 @@ import type { SimDisk } from '../sim/sim-disk.ts';
 import { snapshotDirectory } from './checkpoint-file.ts';
 import { LogStoreHarness } from './log-store-harness-contract.ts';
 import { logDirectory } from './segment-name.ts';
-import { collidingKeys, digestOf, keyText, recordOf, scanAll } from './store-contract-records.ts';
+import {
+  collidingKeys,
+  digestOf,
+  keyText,
+  recordOf,
+  scanAll,
+  sumOfScan,
+  wholeRing,
+} from './store-contract-records.ts';
 import type { StoreHarness } from './store-contract.ts';
 import type { Store } from './store.ts';
 
@@ -142,7 +150,24 @@ async function contentOf(store: Store): Promise<unknown> {
     records: await Promise.all(keys.map((key) => keyContent(store, recordOf({ key })))),
     hints,
     keys: store.status().keys,
+    ...(await sumsOf(store)),
     scan: await scanOf(store, { limit: 1_000 }),
+  };
+}
+
+/** The sums of a store, after checking that they are those of what it holds, and the versions in them. */
+async function sumsOf(store: Store): Promise<object> {
+  const sums = Array.from({ length: 16 }, (_, partition) => store.partitionSum(partition));
+  for (const [partition, sum] of sums.entries()) {
+    assert.deepEqual(sum, await sumOfScan(store, { partition }), `the sum of partition ${partition}`);
+  }
+  const { versions } = await store.listVersions(wholeRing, 1_000);
+  return {
+    sums,
+    ofEarly: await store.sumRanges([wholeRing], 6),
+    versions: versions.toSorted(
+      (left, right) => compareTokens(left.token, right.token) || left.checksum - right.checksum,
+    ),
   };
 }
 
@@ -200,7 +225,10 @@ class Engine {
         ];
       case 'scan': {
         const { limit, partition } = step;
-        return scanOf(this.store, partition === undefined ? { limit } : { limit, partition });
+        return [
+          await scanOf(this.store, partition === undefined ? { limit } : { limit, partition }),
+          await sumsOf(this.store),
+        ];
       }
       case 'checkpoint':
         return this.store.checkpoint();
