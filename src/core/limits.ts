@@ -38,6 +38,8 @@ export const limits = {
   peerRequestsInFlightMax: 16_384,
   /** Client and peer connections per node; each costs about 10 KiB. */
   connectionsMax: 10_000,
+  /** What is read of a new connection to tell its protocol: more than the longest command name and a URL's scheme. */
+  firstBytesMax: 64,
   /** A new connection has this long to show which protocol it speaks. */
   firstBytesTimeoutMs: 10_000,
   /** A peer connection has this long to complete its handshake. */
@@ -205,3 +207,25 @@ export const limits = {
   /** A `node.log` longer than this is set aside when its node starts; the one before is dropped. */
   nodeLogBytesMax: 16 * mebibyte,
 } as const;
+  /** Redis protocol: the longest inline command, or line that announces a length (as in Redis). */
+  redisLineBytesMax: 64 * kibibyte,
+  /** Arguments of one request: `MSET` with 64 Ki keys. Redis takes 16 times as many, at 16 times the memory. */
+  redisArgumentsMax: 128 * kibibyte,
+  /** An argument may be so much longer than a value, so that a value that is too long gets an answer, not a hang-up. */
+  redisArgumentRoomBytes: 1 * mebibyte,
+  /** All arguments of one request, and of the requests of one connection that run: a busy `MSET` and the longest value. */
+  redisRequestBytesMax: 32 * mebibyte,
+  /** Where replies are put together: what a busy turn of one connection answers. */
+  redisOutputSlabBytes: 64 * kibibyte,
+  /** A longer value is handed to the socket as it is, not copied beside the others of its turn. */
+  redisCopiedReplyBytesMax: 16 * kibibyte,
+  /** Keys of one `MGET`, `MSET` or `DEL` that are asked for at once: enough to fill a batch, not a queue. */
+  redisKeysAtOnceMax: 64,
+  /** Scans whose cursors are remembered, 200 bytes each. */
+  redisScansMax: 4_096,
+  /** `KEYS` is refused past so many: its reply is in memory at once. */
+  redisKeysListedMax: 10_000,
+  /** `DBSIZE` counts up to so many one by one (a tenth of a second, in turns), and tells the index's figure past it. */
+  redisKeysCountedMax: 100_000,
+  /** An idle client's machine is asked for a sign of life after so long, as in Redis. */
+  redisKeepAliveMs: 300_000,

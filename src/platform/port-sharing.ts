@@ -1,9 +1,10 @@
 /**
- * One port for several protocols: the first byte of a connection says which one it speaks.
+ * One port for several protocols: the first bytes of a connection say which one it speaks.
  *
- * Connections between nodes start with a zero byte; whatever no protocol claims goes to the last one of
- * the list, HTTP. The bytes that were looked at are put back, so the protocol reads the connection
- * from its beginning. A connection that stays silent is closed after a while.
+ * Connections between nodes start with a zero byte, requests of the Redis protocol with `*` or the name of a
+ * command; whatever no protocol claims goes to the last one of the list, HTTP. The bytes that were looked at are
+ * put back, so the protocol reads the connection from its beginning. A connection that stays silent, or that
+ * does not show within a while what it speaks, is closed.
  */
 
 import { createServer, type Server, type Socket } from 'node:net';
@@ -15,8 +16,11 @@ import type { Observer } from '../ports/observer.ts';
 import { describeSocketError } from './socket-error.ts';
 
 export interface PortProtocol {
-  /** Whether a connection that starts with this byte speaks this protocol. The first that says so gets it. */
-  readonly claims: (firstByte: number) => boolean;
+  /**
+   * Whether a connection that starts with these bytes speaks this protocol; undefined while more are needed to tell,
+   * which must end within `limits.firstBytesMax`. The first that says so gets it.
+   */
+  readonly claims: (firstByte: number, firstBytes: Uint8Array) => boolean | undefined;
   /**
    * Takes a connection over, nothing read from it yet. It must attach its listeners before it returns, handle
    * `end` (the socket stays open for writing after it), and close the connection in the end.
@@ -75,6 +79,7 @@ export class SharedPort {
   #onConnection(socket: Socket): void {
     const { clock, protocols, firstBytesTimeoutMs = limits.firstBytesTimeoutMs } = this.#options;
     const cancelTimer = clock.startTimer(firstBytesTimeoutMs, () => socket.destroy());
+    let seen: Buffer | undefined;
     this.#undecided.add(socket);
     const decide = (): void => {
       cancelTimer();
@@ -82,11 +87,12 @@ export class SharedPort {
       socket.off('data', onData).off('end', onEnd).off('error', onError).off('close', decide);
     };
     const onData = (chunk: Buffer): void => {
+      seen = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
+      const protocol = protocolOf(protocols, seen);
+      if (protocol === 'undecided') return;
       decide();
       socket.pause();
-      socket.unshift(chunk);
-      const firstByte = chunk[0] ?? 0;
-      const protocol = protocols.find((candidate) => candidate.claims(firstByte)) ?? protocols.at(-1);
+      socket.unshift(seen);
       if (protocol === undefined) {
         socket.destroy();
         return;
@@ -98,6 +104,19 @@ export class SharedPort {
     const onError = (): void => void socket.destroy();
     socket.on('data', onData).on('end', onEnd).on('error', onError).on('close', decide);
   }
+}
+
+/** The protocol of a connection that starts with these bytes; `undecided` while one of them can't tell yet. */
+function protocolOf(
+  protocols: readonly PortProtocol[],
+  firstBytes: Uint8Array,
+): PortProtocol | 'undecided' | undefined {
+  for (const protocol of protocols) {
+    const claimed = protocol.claims(firstBytes[0] ?? 0, firstBytes);
+    if (claimed === true) return protocol;
+    if (claimed === undefined && firstBytes.length < limits.firstBytesMax) return 'undecided';
+  }
+  return protocols.at(-1);
 }
 
 /**
