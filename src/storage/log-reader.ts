@@ -12,7 +12,7 @@ import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
-import { corruptError, type EntryPlace, type EntryReader } from './entry-reader.ts';
+import type { EntryPlace, EntryReader } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
 
@@ -54,12 +54,15 @@ export class LogReader {
     return undefined;
   }
 
-  /** What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. */
-  digest(space: KeySpace, key: Uint8Array, token: Token): VersionDigest | undefined {
+  /**
+   * What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. What could not be read
+   * is tried again: a disk that failed once must not silence the key until somebody reads it in full.
+   */
+  async digest(space: KeySpace, key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
     const slot = this.#index.find(space, key, token);
     if (slot < 0) return undefined;
     const table = space.table(token);
-    if (table.isDamagedAt(slot)) throw corruptError(this.#index.placeOf(table, slot));
+    if (table.isDamagedAt(slot)) return (await this.get(space, key, token))?.version;
     return this.#index.digestOf(space, table, slot);
   }
 
