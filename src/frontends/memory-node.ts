@@ -112,7 +112,8 @@ export class MemoryNode implements NodeApi {
   }
 
   peers(): readonly PeerStatus[] {
-    return [{ id: nodeId('n2'), up: true, incarnation: 2, silentMs: 12, hintsPending: 4 }];
+    const seen = { up: true, suspect: false, latencyMs: 0.75, incarnation: 2, silentMs: 12 };
+    return [{ id: nodeId('n2'), ...seen, hintsPending: 4 }];
   }
 
   storage(): StoreStatus {

@@ -259,7 +259,17 @@ test('peers are listed with what is known of them', async (t) => {
   assert.deepEqual(await get(await startHarness(t), '/debug/peers'), {
     id: 'n1',
     incarnation: 7,
-    peers: [{ id: 'n2', up: true, incarnation: 2, silent_ms: 12, hints_pending: 4 }],
+    peers: [
+      {
+        id: 'n2',
+        up: true,
+        suspect: false,
+        latency_ms: 0.75,
+        incarnation: 2,
+        silent_ms: 12,
+        hints_pending: 4,
+      },
+    ],
   });
 });
 

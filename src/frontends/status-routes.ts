@@ -124,6 +124,8 @@ function peersJson(node: NodeApi): Record<string, unknown> {
     peers: node.peers().map((peer) => ({
       id: peer.id,
       up: peer.up,
+      suspect: peer.suspect,
+      latency_ms: peer.latencyMs === undefined ? null : Number(peer.latencyMs.toFixed(3)),
       incarnation: peer.incarnation ?? null,
       silent_ms: peer.silentMs ?? null,
       hints_pending: peer.hintsPending,

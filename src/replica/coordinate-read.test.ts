@@ -17,8 +17,11 @@ import { coordinateRead } from './coordinate-read.ts';
 import type { Coordination } from './coordination.ts';
 import { Counters } from './counters.ts';
 import type { ReadOutcome } from './node-api.ts';
+import { HedgePacing } from './hedge-pacing.ts';
+import { HintAdmission } from './hint-admission.ts';
 import { NodeClock } from './node-clock.ts';
 import { placementFor } from './node.ts';
+import { PeerSuspicion } from './peer-suspicion.ts';
 import { ReadRepair } from './read-repair.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
@@ -45,12 +48,16 @@ function recordAt(counter: number, value: string): StoredRecord {
 
 interface Stage {
   readonly store: LogStore;
+  readonly clock: ManualClock;
+  readonly suspicion: PeerSuspicion;
+  /** Whether reads ask all three, as at the start, or only as many as they need. */
+  ask(whom: 'all' | 'required'): void;
   read(r: number): Promise<ReadOutcome>;
 }
 
 /** A coordinator n1 that owns the key too; `answer` is what its peers n2 and n3 say. */
 async function startCoordinator(
-  answer: (peer: NodeId, want: GetRequestMessage['want']) => Reply,
+  answer: (peer: NodeId, want: GetRequestMessage['want']) => Reply | Promise<Reply>,
 ): Promise<Stage> {
   const clock = new ManualClock(wallMs);
   const observer = new Counters({ log: () => undefined, count: () => undefined });
@@ -65,8 +72,10 @@ async function startCoordinator(
       const message = decodeMessage(frame);
       if (message.type !== 'request') return false;
       const { request } = message;
-      const reply: Reply = request.kind === 'get' ? answer(to, request.want) : { kind: 'stored' };
-      setImmediate(() => calls.onReply({ id: to, incarnation: 1 }, message.header, reply));
+      const asked = request.kind === 'get' ? answer(to, request.want) : ({ kind: 'stored' } as const);
+      void Promise.resolve(asked).then((reply) =>
+        setImmediate(() => calls.onReply({ id: to, incarnation: 1 }, message.header, reply)),
+      );
       return true;
     },
   };
@@ -83,14 +92,147 @@ async function startCoordinator(
   const checksum = crc32;
   const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
   // The draw that makes a read ask all three.
-  const random: Random = { below: () => 0 };
+  let drawn = 0;
+  const random: Random = { below: () => drawn };
+  const suspicion = new PeerSuspicion({ peers: [n2, n3], onChange: () => undefined });
   const coordination: Coordination = {
     ...{ config, placement, replica, calls, nodeClock, clock, random, checksum, observer },
     isUp: () => true,
+    suspicion,
+    hedging: new HedgePacing({ delayMsMax: 50, usualMsMax: () => suspicion.usualMsMax }),
+    hintAdmission: new HintAdmission(),
   };
   const readRepair = new ReadRepair(coordination);
-  return { store, read: (r) => coordinateRead(coordination, readRepair, { key, r, timeoutMs: 1_000 }) };
+  return {
+    store,
+    clock,
+    suspicion,
+    ask(whom) {
+      drawn = whom === 'all' ? 0 : 1;
+    },
+    read: (r) => coordinateRead(coordination, readRepair, { key, r, strict: false, timeoutMs: 1_000 }),
+  };
 }
+
+/** Lets everything that is under way without time passing come to an end. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function digestOf(record: StoredRecord): Reply {
+  return { kind: 'digest', evidence: true, digest: record.version };
+}
+
+function replyOf(record: StoredRecord): Reply {
+  return { kind: 'record', evidence: true, record };
+}
+
+function textOf(outcome: ReadOutcome): string {
+  return outcome.kind === 'found' ? new TextDecoder().decode(outcome.version.value) : outcome.kind;
+}
+
+const never = new Promise<Reply>(() => undefined);
+
+test('a newer version that turns up while an older one is fetched is what the read answers with', async () => {
+  const [older, newer] = [recordAt(2, 'apples'), recordAt(3, 'pears')];
+  let isFetched = (): void => undefined;
+  const fetched = new Promise<void>((resolve) => {
+    isFetched = resolve;
+  });
+  const { store, read } = await startCoordinator(async (peer, want) => {
+    if (peer === n3) {
+      await fetched;
+      return want === 'digest' ? digestOf(newer) : replyOf(newer);
+    }
+    if (want === 'digest') return digestOf(older);
+    isFetched();
+    await settle();
+    return replyOf(older);
+  });
+  await store.merge(recordAt(1, 'plums'));
+  assert.equal(textOf(await read(2)), 'pears');
+  await store.close();
+});
+
+test('a silent replica is replaced after a few milliseconds', async () => {
+  const record = recordAt(1, 'apples');
+  const asked: NodeId[] = [];
+  const { store, clock, ask, read } = await startCoordinator((peer) => {
+    asked.push(peer);
+    return asked.length === 1 ? never : digestOf(record);
+  });
+  await store.merge(record);
+  ask('required');
+  const reading = read(2);
+  await settle();
+  assert.equal(asked.length, 1);
+  clock.advance(10);
+  await settle();
+  assert.equal(new Set(asked).size, 2);
+  assert.equal(textOf(await reading), 'apples');
+  await store.close();
+});
+
+test('a holder that does not hand out its record is replaced by another holder', async () => {
+  const [older, newer] = [recordAt(1, 'apples'), recordAt(2, 'pears')];
+  const handedOut: NodeId[] = [];
+  const { store, clock, read } = await startCoordinator((peer, want) => {
+    if (want === 'digest') return digestOf(newer);
+    handedOut.push(peer);
+    return handedOut.length === 1 ? never : replyOf(newer);
+  });
+  await store.merge(older);
+  const reading = read(2);
+  await settle();
+  assert.equal(handedOut.length, 1);
+  clock.advance(25);
+  await settle();
+  assert.equal(new Set(handedOut).size, 2);
+  assert.equal(textOf(await reading), 'pears');
+  await store.close();
+});
+
+test('a replica that never answers is asked last after a few reads', async () => {
+  const record = recordAt(1, 'apples');
+  const asked: NodeId[] = [];
+  const { store, clock, ask, read } = await startCoordinator((peer) => {
+    asked.push(peer);
+    return peer === n2 ? never : digestOf(record);
+  });
+  await store.merge(record);
+  // Both peers are asked a few times, so that n3 has an average to compare with.
+  for (let round = 0; round < 6; round++) {
+    const reading = read(2);
+    await settle();
+    clock.advance(30);
+    assert.equal(textOf(await reading), 'apples');
+  }
+  ask('required');
+  asked.length = 0;
+  assert.equal(textOf(await read(2)), 'apples');
+  assert.deepEqual(asked.slice(0, 1), [n3]);
+  await store.close();
+});
+
+test('a read that this node slept through asks nobody else and blames nobody', async () => {
+  const record = recordAt(1, 'apples');
+  const asked: NodeId[] = [];
+  const { store, clock, ask, suspicion, read } = await startCoordinator((peer) => {
+    asked.push(peer);
+    return never;
+  });
+  await store.merge(record);
+  ask('required');
+  void read(2);
+  await settle();
+  clock.sleepThrough(300);
+  await settle();
+  assert.equal(asked.length, 1);
+  assert.equal(suspicion.anyDemoted, false);
+  clock.advance(2_000);
+  await settle();
+  await store.close();
+});
 
 test('a record that was damaged on its way to the coordinator is asked of the next holder', async () => {
   const record = recordAt(1, 'apples');

@@ -1,10 +1,10 @@
 /**
  * One read: R answers that are evidence, the newest version among them, and no going back in time.
  *
- * The full record is asked of one replica and versions of the others (Riak's head requests). When fewer
- * than R of those that answered hold the newest version it is written back before the client sees it, so that a
- * later read can't miss it (Attiya, Bar-Noy, Dolev 1995); other replicas that lag are repaired behind the
- * answer. A silent replica is replaced by the next after `hedgeAfterMs`, one that fails at once.
+ * When fewer than R of those that answered hold the newest version it is written back before the client sees it, so
+ * that a later read can't miss it (Attiya, Bar-Noy, Dolev 1995); other replicas that lag are repaired behind the
+ * answer. Whom it asks, and when another, is read-fan-out.ts. Under `strict` only owners count: a hint and one owner
+ * need not meet W owners.
  */
 
 import type { NodeId } from '../core/config.ts';
@@ -14,19 +14,23 @@ import { readsAsDeleted, verifyRecord, type StoredRecord } from '../core/record.
 import { tokenOf } from '../core/token.ts';
 import type { CancelTimer } from '../ports/clock.ts';
 import type { GetReply } from '../protocol/messages.ts';
-import { preferenceOf, sendRecord, type Coordination } from './coordination.ts';
+import { sendRecord, type Coordination } from './coordination.ts';
 import type { ReadOutcome } from './node-api.ts';
+import { ReadFanOut } from './read-fan-out.ts';
 import type { ReadRepair } from './read-repair.ts';
 import type { CallResult } from './remote-calls.ts';
-import { planRead } from './routing.ts';
 
-/** One read in this many asks all N, so that replicas that no quorum needs are compared too. */
-const askAllOneIn = 32;
+interface ReadRequest {
+  readonly key: Uint8Array;
+  readonly r: number;
+  readonly strict: boolean;
+  readonly timeoutMs: number;
+}
 
 export function coordinateRead(
   coordination: Coordination,
   readRepair: ReadRepair,
-  request: { readonly key: Uint8Array; readonly r: number; readonly timeoutMs: number },
+  request: ReadRequest,
 ): Promise<ReadOutcome> {
   return new CoordinatedRead(coordination, readRepair, request).run();
 }
@@ -34,51 +38,51 @@ export function coordinateRead(
 class CoordinatedRead {
   readonly #coordination: Coordination;
   readonly #readRepair: ReadRepair;
-  readonly #key: Uint8Array;
-  readonly #timeoutMs: number;
+  readonly #request: ReadRequest;
+  readonly #deadlineMs: number;
   readonly #tally: ReadTally<NodeId>;
-  /** Nodes that have not been asked yet, best first. */
-  readonly #reserve: NodeId[];
-  #outstanding = 0;
+  readonly #fanOut: ReadFanOut;
   /** The newest full record seen. */
   #record: StoredRecord | undefined;
+  /** Holders of the newest version are being asked for the record: nobody else can help. */
+  #isFetching = false;
+  /** How often it was looked who keeps this read waiting. */
+  #looks = 0;
   #expired = false;
   #settled = false;
   #cancelTimer: CancelTimer = () => undefined;
   #wake: () => void = () => undefined;
 
-  constructor(
-    coordination: Coordination,
-    readRepair: ReadRepair,
-    request: { readonly key: Uint8Array; readonly r: number; readonly timeoutMs: number },
-  ) {
+  constructor(coordination: Coordination, readRepair: ReadRepair, request: ReadRequest) {
+    const { key, timeoutMs, r } = request;
     this.#coordination = coordination;
     this.#readRepair = readRepair;
-    this.#key = request.key;
-    this.#timeoutMs = request.timeoutMs;
-    this.#tally = new ReadTally(request.r);
-    this.#reserve = planRead({
-      preference: preferenceOf(coordination.placement, tokenOf(request.key)),
-      coordinator: coordination.config.id,
-      isUp: coordination.isUp,
+    this.#request = request;
+    this.#deadlineMs = coordination.clock.monotonicNow() + timeoutMs;
+    this.#tally = new ReadTally(r);
+    this.#fanOut = new ReadFanOut(coordination, {
+      key,
+      timeoutMs,
+      onResult: (from, result) => this.#onResult(from, result),
     });
   }
 
   async run(): Promise<ReadOutcome> {
-    this.#startTimers();
-    this.#askFirst();
+    const { hedging, observer } = this.#coordination;
+    this.#lookAfter(hedging.startRead());
+    this.#fanOut.askFirst(this.#tally.required);
     const outcome = await this.#resolveQuorum();
     this.#settled = true;
     this.#cancelTimer();
     if (this.#record !== undefined) this.#readRepair.repair(this.#record, this.#laggards());
-    this.#coordination.observer.count(outcome.kind === 'unavailable' ? 'gets.unavailable' : 'gets.answered');
+    observer.count(outcome.kind === 'unavailable' ? 'gets.unavailable' : 'gets.answered');
     return outcome;
   }
 
   /** Collects answers, the record they name, and holders of it, until all three suffice or time is up. */
   async #resolveQuorum(): Promise<ReadOutcome> {
     for (;;) {
-      await this.#until(() => this.#tally.enough || this.#exhausted);
+      await this.#until(() => this.#tally.enough || this.#fanOut.isExhausted);
       if (!this.#tally.enough) return this.#unavailable();
       const newest = this.#tally.newest;
       if (newest === undefined) return this.#missing();
@@ -91,33 +95,10 @@ class CoordinatedRead {
     }
   }
 
-  #askFirst(): void {
-    const first = this.#reserve.shift();
-    if (first === undefined) return;
-    const askAll = this.#coordination.random.below(askAllOneIn) === 0;
-    const others = this.#reserve.splice(0, askAll ? this.#reserve.length : this.#tally.required - 1);
-    this.#ask([first], 'record');
-    this.#ask(others, 'digest');
-  }
-
-  #ask(nodes: readonly NodeId[], want: 'record' | 'digest'): void {
-    const { config, calls, replica } = this.#coordination;
-    this.#outstanding += nodes.length;
-    const peers = nodes.filter((node) => node !== config.id);
-    if (peers.length > 0) {
-      const request = { kind: 'get', timeoutMs: this.#timeoutMs, want, key: this.#key } as const;
-      calls.ask(peers, request, this.#timeoutMs, (peer, result) => this.#onResult(peer, result));
-    }
-    if (peers.length < nodes.length) {
-      void replica.get(this.#key, want).then((reply) => this.#onResult(config.id, reply));
-    }
-  }
-
   #onResult(from: NodeId, result: CallResult): void {
-    this.#outstanding--;
     if (!this.#accept(from, result)) {
-      const next = this.#settled ? undefined : this.#reserve.shift();
-      if (next !== undefined) this.#ask([next], 'digest');
+      const isRecordMissing = this.#record === undefined && !this.#fanOut.isAskedForRecord();
+      if (!this.#settled) this.#fanOut.askNext(isRecordMissing ? 'record' : 'digest');
     } else if (this.#settled && this.#record !== undefined) {
       this.#readRepair.repair(
         this.#record,
@@ -154,8 +135,15 @@ class CoordinatedRead {
       if (!ofThisKey) return false;
       this.#record = this.#record === undefined ? reply.record : mergeRecords(this.#record, reply.record);
     }
-    this.#tally.add({ from, evidence: reply.evidence, digest });
-    return reply.evidence;
+    const evidence = reply.evidence && this.#counts(from);
+    this.#tally.add({ from, evidence, digest });
+    return evidence;
+  }
+
+  /** Whether what a node says may count toward R. */
+  #counts(from: NodeId): boolean {
+    if (!this.#request.strict) return true;
+    return this.#coordination.replica.owns(tokenOf(this.#request.key), from);
   }
 
   #holdsNewestRecord(): boolean {
@@ -165,19 +153,35 @@ class CoordinatedRead {
     );
   }
 
-  /** Asks holders of the newest version for the full record, one after the other. */
+  /** Asks holders of the newest version for the full record, another one when a holder fails or is slow. */
   async #fetchNewest(): Promise<boolean> {
     const asked = new Set<NodeId>();
-    for (;;) {
+    this.#isFetching = true;
+    let isOverdue = false;
+    while (!this.#expired && !this.#holdsNewestRecord()) {
+      const isAsked = this.#fanOut.isAskedForRecord();
       // A newer version may turn up while an older one is fetched: then its holders are asked.
-      const holder = this.#tally.holders().find((node) => !asked.has(node));
-      if (holder === undefined) return false;
-      asked.add(holder);
-      this.#ask([holder], 'record');
-      await this.#until(() => this.#holdsNewestRecord() || this.#outstanding === 0);
-      if (this.#holdsNewestRecord()) return true;
-      if (this.#expired) return false;
+      const holder = this.#quickestHolder(asked);
+      if (holder === undefined && !isAsked) break;
+      const mayAsk = !isAsked || (isOverdue ? this.#fanOut.mayAskAnother() : this.#fanOut.isStuck);
+      if (holder !== undefined && mayAsk) {
+        asked.add(holder);
+        this.#fanOut.ask([holder], 'record');
+      }
+      const looks = this.#looks;
+      await this.#until(
+        () => this.#holdsNewestRecord() || !this.#fanOut.isAskedForRecord() || this.#looks > looks,
+      );
+      isOverdue = this.#looks > looks;
     }
+    this.#isFetching = false;
+    return this.#holdsNewestRecord();
+  }
+
+  #quickestHolder(asked: ReadonlySet<NodeId>): NodeId | undefined {
+    const { suspicion } = this.#coordination;
+    const holders = this.#tally.holders().filter((node) => !asked.has(node));
+    return holders.sort((left, right) => suspicion.rank(left) - suspicion.rank(right))[0];
   }
 
   /** Brings owners that lag up to the newest version; false when too few could be brought there in time. */
@@ -193,7 +197,7 @@ class CoordinatedRead {
       holders: laggards,
       hintFor: undefined,
       fresh: false,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#request.timeoutMs,
       onResult: (from, result) => {
         waiting--;
         if (result.kind === 'stored') this.#tally.add({ from, evidence: true, digest: record.version });
@@ -202,19 +206,14 @@ class CoordinatedRead {
     });
     await this.#until(() => this.#tally.agreeing >= this.#tally.required || waiting === 0);
     if (this.#tally.agreeing >= this.#tally.required) return true;
-    const next = this.#reserve.shift();
-    if (next === undefined || this.#expired) return false;
-    this.#ask([next], 'digest');
-    await this.#until(() => this.#outstanding === 0);
+    const next = this.#expired ? undefined : this.#fanOut.askNext('digest');
+    if (next === undefined) return false;
+    await this.#until(() => !this.#fanOut.isWaitingFor(next));
     return true;
   }
 
   #laggards(): NodeId[] {
     return this.#record === undefined || !this.#holdsNewestRecord() ? [] : this.#tally.laggards();
-  }
-
-  get #exhausted(): boolean {
-    return this.#outstanding === 0 && this.#reserve.length === 0;
   }
 
   /** Waits until a condition holds or time is up; the condition is looked at again at every answer. */
@@ -226,17 +225,33 @@ class CoordinatedRead {
     }
   }
 
-  #startTimers(): void {
-    const { clock, config } = this.#coordination;
-    const hedgeAfterMs = Math.min(config.timing.hedgeAfterMs, this.#timeoutMs);
-    this.#cancelTimer = clock.startTimer(hedgeAfterMs, () => {
-      this.#ask(this.#reserve.splice(0), 'digest');
-      this.#cancelTimer = clock.startTimer(this.#timeoutMs - hedgeAfterMs, () => {
-        this.#expired = true;
-        this.#wake();
-      });
-      this.#wake();
-    });
+  #lookAfter(delayMs: number): void {
+    const { clock } = this.#coordination;
+    const nowMs = clock.monotonicNow();
+    const dueAtMs = Math.min(nowMs + delayMs, this.#deadlineMs);
+    this.#cancelTimer = clock.startTimer(dueAtMs - nowMs, () => this.#look(dueAtMs));
+  }
+
+  /** Looks who keeps this read waiting, and whether another may be asked. */
+  #look(dueAtMs: number): void {
+    const { clock, hedging, suspicion } = this.#coordination;
+    const nowMs = clock.monotonicNow();
+    if (dueAtMs >= this.#deadlineMs) {
+      this.#expired = true;
+    } else {
+      this.#lookAfter(hedging.nextLookMs);
+      // What came in while this node stood still is still to be read: nobody is late yet.
+      if (!suspicion.timerFired({ dueAtMs, nowMs })) this.#hedge(nowMs);
+    }
+    this.#wake();
+  }
+
+  #hedge(nowMs: number): void {
+    this.#looks++;
+    this.#fanOut.noteWaiting(nowMs);
+    if (this.#isFetching || !this.#fanOut.hasReserve) return;
+    // The full record may be what is overdue.
+    if (this.#fanOut.mayAskAnother()) this.#fanOut.askNext(this.#record === undefined ? 'record' : 'digest');
   }
 
   #answer(): ReadOutcome {
@@ -261,7 +276,7 @@ class CoordinatedRead {
       required,
       message:
         `${answered} of the required ${required} replicas answered the read` +
-        `${this.#expired ? ` within ${this.#timeoutMs} ms` : ''}. Try again when more nodes are up.`,
+        `${this.#expired ? ` within ${this.#request.timeoutMs} ms` : ''}. Try again when more nodes are up.`,
     };
   }
 }

@@ -5,13 +5,19 @@
  * 2007, §4.5, §4.6). The rest is never cancelled: an owner that has not acknowledged by the deadline, or
  * that can't be reached, gets a hint, durable on the node that keeps it. An acknowledgement counts once per
  * node, so a hint counts only where the node holds nothing else of this write.
+ *
+ * An owner that is up but overloaded makes no storm of hints: it has at least the configured time however
+ * impatient the client is, an acknowledgement that is late cancels the hint, and hints that the quorum does
+ * not need are kept at a limited rate.
  */
 
 import type { NodeId } from '../core/config.ts';
 import type { ErrorCode } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { WriteTally } from '../core/quorum.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { CancelTimer } from '../ports/clock.ts';
+import type { Reply } from '../protocol/messages.ts';
 import { preferenceOf, sendRecord, type Coordination } from './coordination.ts';
 import type { WriteOutcome } from './node-api.ts';
 import type { CallResult } from './remote-calls.ts';
@@ -27,11 +33,18 @@ const refusalsOfTheRecord: ReadonlySet<ErrorCode> = new Set([
   'LIMIT_EXCEEDED',
 ]);
 
+interface WriteOptions {
+  readonly w: number;
+  /** Only owners count. */
+  readonly strict: boolean;
+  readonly timeoutMs: number;
+}
+
 /** Sends a stamped record to its owners; resolves at W, at the deadline, or when W can't be reached any more. */
 export function coordinateWrite(
   coordination: Coordination,
   record: StoredRecord,
-  options: { readonly w: number; readonly timeoutMs: number },
+  options: WriteOptions,
 ): Promise<WriteOutcome> {
   return new Promise((resolve) => {
     new CoordinatedWrite(coordination, record, options, resolve).start();
@@ -41,12 +54,18 @@ export function coordinateWrite(
 class CoordinatedWrite {
   readonly #coordination: Coordination;
   readonly #record: StoredRecord;
+  readonly #strict: boolean;
   readonly #timeoutMs: number;
+  /** Owners have so long before they get a hint. */
+  readonly #ownerTimeoutMs: number;
   readonly #resolve: (outcome: WriteOutcome) => void;
   readonly #preference: Preference;
   readonly #tally: WriteTally;
   /** Nodes that hold, or were asked to hold, any part of this write. */
   readonly #holders = new Set<NodeId>();
+  /** Owners that acknowledged after they had been given up, and those that this node has a hint for. */
+  #acknowledgedLate: Set<NodeId> | undefined;
+  #hintsHere: Set<NodeId> | undefined;
   #diskFull = false;
   /** A holder said that this node's clock lags: what is kept as a hint from now on is no acknowledgement. */
   #clockLags = false;
@@ -56,12 +75,14 @@ class CoordinatedWrite {
   constructor(
     coordination: Coordination,
     record: StoredRecord,
-    options: { readonly w: number; readonly timeoutMs: number },
+    options: WriteOptions,
     resolve: (outcome: WriteOutcome) => void,
   ) {
     this.#coordination = coordination;
     this.#record = record;
+    this.#strict = options.strict;
     this.#timeoutMs = options.timeoutMs;
+    this.#ownerTimeoutMs = Math.max(options.timeoutMs, coordination.config.timing.requestTimeoutMs);
     this.#resolve = resolve;
     this.#preference = preferenceOf(coordination.placement, record.token);
     this.#tally = new WriteTally(options.w);
@@ -73,7 +94,7 @@ class CoordinatedWrite {
       preference: this.#preference,
       coordinator: config.id,
       isUp,
-      strict: config.quorumMode === 'strict',
+      strict: this.#strict,
     });
     this.#cancelDeadline = clock.startTimer(this.#timeoutMs, () => this.#answer('deadline'));
     // All are counted as asked before any answer can come, or the tally would call the write missed too early.
@@ -95,10 +116,31 @@ class CoordinatedWrite {
       holders: assignments.map((assignment) => assignment.holder),
       hintFor: undefined,
       fresh: true,
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#ownerTimeoutMs,
       onResult: (owner, result) =>
         this.#onResult({ holder: owner, hintFor: undefined, counts: true }, result),
+      ...(this.#record.bytes.length > limits.lateReplyRecordBytesMax
+        ? {}
+        : { onLateReply: (owner, reply) => this.#onLateReply(owner, reply) }),
     });
+  }
+
+  /** The owner was only slow: a hint that this very node has kept for it is dropped. */
+  #onLateReply(owner: NodeId, reply: Reply): void {
+    if (reply.kind !== 'stored') return;
+    this.#acknowledgedLate ??= new Set();
+    this.#acknowledgedLate.add(owner);
+    if (this.#hintsHere?.has(owner) === true) {
+      void this.#coordination.replica.cancelHint(owner, this.#record);
+    }
+  }
+
+  #onHintKeptHere(owner: NodeId): void {
+    this.#hintsHere ??= new Set();
+    this.#hintsHere.add(owner);
+    if (this.#acknowledgedLate?.has(owner) === true) {
+      void this.#coordination.replica.cancelHint(owner, this.#record);
+    }
   }
 
   #sendHint(owner: NodeId, assignment: WriteAssignment): void {
@@ -114,6 +156,8 @@ class CoordinatedWrite {
 
   #onResult(assignment: WriteAssignment, result: CallResult): void {
     if (result.kind === 'stored') {
+      const { hintFor, holder } = assignment;
+      if (hintFor !== undefined && holder === this.#coordination.config.id) this.#onHintKeptHere(hintFor);
       this.#tally.acknowledge(assignment.counts);
     } else {
       if (result.kind === 'refused') this.#note(result);
@@ -125,7 +169,7 @@ class CoordinatedWrite {
 
   /** Finds another node to keep a hint for the owner that did not get the record. */
   #reroute(failed: WriteAssignment): void {
-    const { config, isUp, observer } = this.#coordination;
+    const { config, clock, isUp, hintAdmission, observer } = this.#coordination;
     const owner = failed.hintFor ?? failed.holder;
     const fallback = nextFallback(this.#preference.fallbacks, isUp, this.#holders);
     const holder = fallback ?? config.id;
@@ -138,7 +182,13 @@ class CoordinatedWrite {
       );
       return;
     }
-    const counts = config.quorumMode !== 'strict' && !this.#holders.has(holder);
+    const counts = !this.#strict && !this.#holders.has(holder);
+    const isNeeded = counts && this.#tally.state !== 'met';
+    if (!isNeeded && isUp(owner) && !hintAdmission.admit(owner, clock.monotonicNow())) {
+      observer.count('hints.left-out');
+      observer.log('warn', 'hint.left-out', `${owner} is overloaded; what it misses is left to anti-entropy`);
+      return;
+    }
     this.#holders.add(holder);
     const acknowledges = counts && !this.#clockLags;
     this.#tally.ask(acknowledges);

@@ -11,8 +11,11 @@ import { partitionOf, type Token } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
+import type { HedgePacing } from './hedge-pacing.ts';
+import type { HintAdmission } from './hint-admission.ts';
 import type { NodeClock } from './node-clock.ts';
-import type { OnResult, RemoteCalls } from './remote-calls.ts';
+import type { PeerSuspicion } from './peer-suspicion.ts';
+import type { OnLateReply, OnResult, RemoteCalls } from './remote-calls.ts';
 import type { Replica } from './replica.ts';
 import type { Preference } from './routing.ts';
 
@@ -28,6 +31,9 @@ export interface Coordination {
   readonly observer: Observer;
   /** Whether a node is up for routing; this node always is. */
   readonly isUp: (node: NodeId) => boolean;
+  readonly suspicion: PeerSuspicion;
+  readonly hedging: HedgePacing;
+  readonly hintAdmission: HintAdmission;
 }
 
 /** Owners and fallbacks of a key. */
@@ -47,13 +53,15 @@ export function sendRecord(
     readonly fresh: boolean;
     readonly timeoutMs: number;
     readonly onResult: OnResult;
+    readonly onLateReply?: OnLateReply;
   },
 ): void {
-  const { record, holders, hintFor, fresh, timeoutMs, onResult } = options;
+  const { record, holders, hintFor, fresh, timeoutMs, onResult, onLateReply } = options;
   const self = coordination.config.id;
   const peers = holders.filter((holder) => holder !== self);
   if (peers.length > 0) {
-    coordination.calls.ask(peers, { kind: 'put', timeoutMs, hintFor, fresh, record }, timeoutMs, onResult);
+    const request = { kind: 'put', timeoutMs, hintFor, fresh, record } as const;
+    coordination.calls.ask(peers, request, timeoutMs, onResult, onLateReply);
   }
   if (peers.length < holders.length) {
     void coordination.replica.put(record, hintFor).then((reply) => onResult(self, reply));

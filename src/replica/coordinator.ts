@@ -62,7 +62,13 @@ export class Coordinator {
     const timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
     this.#inFlight++;
     try {
-      return await coordinateRead(this.#coordination, this.#readRepair, { key: request.key, r, timeoutMs });
+      const strict = (request.quorumMode ?? config.quorumMode) === 'strict';
+      return await coordinateRead(this.#coordination, this.#readRepair, {
+        key: request.key,
+        r,
+        strict,
+        timeoutMs,
+      });
     } finally {
       this.#inFlight--;
     }
@@ -84,7 +90,8 @@ export class Coordinator {
       if ('code' in dot) return dot;
       const record = encodeRecord({ ...fields, dot }, checksum);
       const timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
-      return await coordinateWrite(this.#coordination, record, { w, timeoutMs });
+      const strict = (request.quorumMode ?? config.quorumMode) === 'strict';
+      return await coordinateWrite(this.#coordination, record, { w, strict, timeoutMs });
     } catch (error) {
       // Nothing was sent yet: coordinateWrite itself never rejects.
       return { kind: 'refused', code: errorCodeOf(error), message: errorMessageOf(error) };

@@ -6,16 +6,18 @@
  * `refused` means that it was certainly applied nowhere.
  */
 
-import type { NodeId, QuorumSettings } from '../core/config.ts';
+import type { NodeConfig, NodeId, QuorumSettings } from '../core/config.ts';
 import type { Dot } from '../core/dot.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
 import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
 
-/** Per-request overrides of the configured quorum; each between 1 and N. */
+/** Per-request overrides of the configured quorum; `r` and `w` between 1 and N. */
 export interface RequestOptions {
   readonly r?: number;
   readonly w?: number;
+  /** Under `strict` only owners count; under `sloppy` also those that keep a hint for one. */
+  readonly quorumMode?: NodeConfig['quorumMode'];
   readonly timeoutMs?: number;
   /** The newest version that the client has seen of this key: its write is stamped later. */
   readonly context?: Dot;
@@ -111,6 +113,10 @@ export interface InspectionRecord {
 export interface PeerStatus {
   readonly id: NodeId;
   readonly up: boolean;
+  /** It answers slowly, or not at all: reads ask others first. */
+  readonly suspect: boolean;
+  /** What a short reply takes on average; undefined before the first. */
+  readonly latencyMs: number | undefined;
   readonly incarnation: number | undefined;
   /** Milliseconds since the peer was last heard; undefined when never. */
   readonly silentMs: number | undefined;

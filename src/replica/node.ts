@@ -19,6 +19,8 @@ import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
 import { Coordinator } from './coordinator.ts';
 import { Counters } from './counters.ts';
+import { HedgePacing } from './hedge-pacing.ts';
+import { HintAdmission } from './hint-admission.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
 import { NodeInspection } from './local-inspection.ts';
 import type {
@@ -38,6 +40,7 @@ import { NodeClock } from './node-clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
+import { PeerSuspicion } from './peer-suspicion.ts';
 import { readinessOf } from './readiness.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
@@ -84,6 +87,7 @@ export class DynamoNode implements NodeApi {
   readonly #counters: Counters;
   readonly #nodeClock: NodeClock;
   readonly #health: PeerHealth;
+  readonly #suspicion: PeerSuspicion;
   readonly #calls: RemoteCalls;
   readonly #coordinator: Coordinator;
   readonly #handler: RequestHandler;
@@ -104,6 +108,10 @@ export class DynamoNode implements NodeApi {
       saveBound: (wallMs) => identity.saveClockBound(wallMs),
     }));
     this.#health = new PeerHealth({ peers: this.#peers, ...config.timing });
+    const suspicion = (this.#suspicion = new PeerSuspicion({
+      peers: this.#peers,
+      onChange: (peer, isSuspect) => this.#onSuspicion(peer, isSuspect),
+    }));
     const calls = (this.#calls = new RemoteCalls({
       transport,
       clock,
@@ -111,6 +119,7 @@ export class DynamoNode implements NodeApi {
       incarnation: identity.incarnation,
       clockReading: () => nodeClock.last,
       peerIncarnation: (peer) => this.#health.incarnationOf(peer),
+      suspicion,
     }));
     const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
     const coordination: Coordination = {
@@ -124,6 +133,12 @@ export class DynamoNode implements NodeApi {
       checksum,
       observer,
       isUp: (node) => this.#isUp(node),
+      suspicion,
+      hedging: new HedgePacing({
+        delayMsMax: config.timing.hedgeAfterMs,
+        usualMsMax: () => suspicion.usualMsMax,
+      }),
+      hintAdmission: new HintAdmission(),
     };
     this.local = new NodeInspection({ config, store, replica, checksum });
     this.#coordinator = new Coordinator(coordination, identity.actor);
@@ -243,6 +258,8 @@ export class DynamoNode implements NodeApi {
     return this.#peers.map((id) => ({
       id,
       up: this.#health.isUp(id, nowMs),
+      suspect: this.#suspicion.isSuspect(id),
+      latencyMs: this.#suspicion.latencyMs(id),
       incarnation: this.#health.incarnationOf(id),
       silentMs: this.#health.silentMs(id, nowMs),
       hintsPending: hints.find((hint) => hint.target === id)?.count ?? 0,
@@ -276,12 +293,20 @@ export class DynamoNode implements NodeApi {
 
   #onConnected(peer: PeerIdentity): void {
     this.#health.connected(peer, this.#options.clock.monotonicNow());
+    this.#suspicion.connected(peer.id);
     this.#handoff.onTargetUp(peer.id);
   }
 
   #onDisconnected(peer: PeerIdentity): void {
     this.#health.disconnected(peer);
     this.#calls.onDisconnected(peer);
+  }
+
+  #onSuspicion(peer: NodeId, isSuspect: boolean): void {
+    this.#counters.count(isSuspect ? 'peers.suspected' : 'peers.trusted-again');
+    const event = isSuspect ? 'peer.suspect' : 'peer.trusted';
+    const message = isSuspect ? 'answers slowly: reads ask others first' : 'answers quickly again';
+    this.#counters.log('info', event, `${peer} ${message}`, { peer });
   }
 
   /** Shows every peer that this node is alive; their answers show it of them. */

@@ -70,6 +70,17 @@ export class Replica {
     }
   }
 
+  /** The owner has acknowledged the record after all: the hint that was kept here meanwhile is not needed. */
+  async cancelHint(owner: NodeId, record: StoredRecord): Promise<void> {
+    try {
+      await this.#store.removeHint(owner, record);
+      this.#observer.count('hints.cancelled');
+    } catch (error) {
+      // It stays, and is handed over like any other.
+      this.#refuse('replica.hint-not-cancelled', error);
+    }
+  }
+
   /** Answers from this node's store, or from a hint where it doesn't own the key. Never throws. */
   async get(key: Uint8Array, want: 'record' | 'digest'): Promise<GetReply | (Reply & { kind: 'refused' })> {
     try {
@@ -136,8 +147,8 @@ export class Replica {
   async #getHinted(key: Uint8Array, token: Token, want: 'record' | 'digest'): Promise<GetReply> {
     const record = await this.#store.findHinted(key, token);
     if (record === undefined) return { kind: 'nothing', evidence: false };
-    // Under `strict` only owners count, for reads as for writes: a hint and one owner need not meet W owners.
-    const evidence = this.#config.quorumMode === 'sloppy';
+    // Whether a fallback counts is for the coordinator to say, who knows the mode of the read.
+    const evidence = true;
     return want === 'record'
       ? { kind: 'record', evidence, record }
       : { kind: 'digest', evidence, digest: record.version };

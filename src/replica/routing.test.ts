@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { NodeId } from '../core/config.ts';
+import type { PeerRank } from './peer-suspicion.ts';
 import { planRead, planWrite } from './routing.ts';
 
 const node = (index: number): NodeId => `n${index}` as NodeId;
@@ -67,11 +68,23 @@ test('every owner is served once and no node counts twice, whoever is down', () 
 });
 
 test('a read asks the coordinator itself first when it is an owner', () => {
-  const targets = planRead({ preference: five, coordinator: node(3), isUp: () => true });
+  const targets = planRead({ preference: five, coordinator: node(3), isUp: () => true, rank: undefined });
   assert.deepEqual(targets, ['n3', 'n1', 'n2']);
 });
 
 test('a read asks fallbacks only in the place of owners that are down', () => {
-  const targets = planRead({ preference: five, coordinator: node(5), isUp: upExcept(1) });
+  const targets = planRead({ preference: five, coordinator: node(5), isUp: upExcept(1), rank: undefined });
   assert.deepEqual(targets, ['n2', 'n3', 'n4']);
+});
+
+test('a read asks quick owners first and suspects after everybody else', () => {
+  const rankOf =
+    (ranks: Readonly<Record<string, PeerRank>>) =>
+    (id: NodeId): PeerRank =>
+      ranks[id] ?? 0;
+  const targets = (ranks: Readonly<Record<string, PeerRank>>, down: number): NodeId[] =>
+    planRead({ preference: five, coordinator: node(5), isUp: upExcept(down), rank: rankOf(ranks) });
+  assert.deepEqual(targets({ n1: 1 }, 9), ['n2', 'n3', 'n1']);
+  assert.deepEqual(targets({ n1: 2, n2: 1 }, 9), ['n3', 'n2', 'n1']);
+  assert.deepEqual(targets({ n2: 2 }, 1), ['n3', 'n4', 'n2']);
 });

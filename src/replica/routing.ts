@@ -4,6 +4,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { PeerRank } from './peer-suspicion.ts';
 
 /** One holder of one write. */
 export interface WriteAssignment {
@@ -59,15 +60,19 @@ export function nextFallback(
 
 /**
  * The nodes to ask for a read, best first: the coordinator itself if it owns the key, the other owners that
- * are up, then fallbacks in the place of owners that are down (they may hold hints); at most N.
+ * are up, then fallbacks in the place of owners that are down (they may hold hints); at most N. Among each the
+ * quicker come first, and suspects come last of all.
  */
 export function planRead(options: {
   readonly preference: Preference;
   readonly coordinator: NodeId;
   readonly isUp: (node: NodeId) => boolean;
+  /** How well each answers; undefined while all do. */
+  readonly rank: ((node: NodeId) => PeerRank) | undefined;
 }): NodeId[] {
-  const { preference, coordinator, isUp } = options;
+  const { preference, coordinator, isUp, rank } = options;
   const targets = preference.owners.filter(isUp);
+  if (rank !== undefined) targets.sort((left, right) => rank(left) - rank(right));
   const own = targets.indexOf(coordinator);
   if (own > 0) {
     targets.splice(own, 1);
@@ -77,5 +82,7 @@ export function planRead(options: {
     if (targets.length >= preference.owners.length) break;
     if (isUp(fallback)) targets.push(fallback);
   }
-  return targets;
+  if (rank === undefined) return targets;
+  const isSuspect = (node: NodeId): boolean => rank(node) === 2;
+  return [...targets.filter((node) => !isSuspect(node)), ...targets.filter(isSuspect)];
 }

@@ -55,10 +55,16 @@ export class ManualClock implements Clock {
       const next = this.#earliest();
       if (next === undefined || next.atMs > untilMs) break;
       this.#timers.delete(next);
-      this.#moveTo(next.atMs);
+      this.#moveTo(Math.max(next.atMs, this.#elapsedMs));
       next.callback();
     }
     this.#moveTo(untilMs);
+  }
+
+  /** Lets time pass as while a process stands still: what came due runs late, all at the end. */
+  sleepThrough(byMs: number): void {
+    this.#moveTo(this.#elapsedMs + byMs);
+    this.advance(0);
   }
 
   #earliest(): ManualTimer | undefined {

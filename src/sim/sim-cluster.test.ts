@@ -5,8 +5,6 @@ import { crc32 } from '../core/crc32.ts';
 import { openLogStore } from '../storage/log-store.ts';
 import { inMacrotask } from './drain.ts';
 import { History } from './history.ts';
-import { simulationStartWallMs } from './sim-clock.ts';
-import { healthyLink } from './sim-network.ts';
 import { SimClient } from './sim-client.ts';
 import { SimCluster } from './sim-cluster.ts';
 import type { SimNode } from './sim-node.ts';
@@ -110,28 +108,6 @@ describe('SimCluster', () => {
       node.armCrash(1, { kind: 'killed', unsynced: 'lose' });
       assert.equal((await client.put(node, key, 100)).end?.outcome.kind, 'lost');
       assert.equal((await client.put(node, key, 100)).end?.outcome.kind, 'not-sent');
-    }));
-
-  test('a read that learns of a newer version while it fetches an older one answers with the newer', () =>
-    onCluster({ nodes: 4, quorumMode: 'sloppy' }, async ({ cluster, client, nodes }) => {
-      const coordinator = at(nodes, 3);
-      const bytes = new TextEncoder().encode(key);
-      const owners = coordinator.api?.placementOf(bytes).owners ?? [];
-      const wallMs = simulationStartWallMs;
-      const hold = async (owner: number, counter: number): Promise<void> => {
-        const node = nodes.find(({ id }) => id === owners[owner]);
-        const record = { key: bytes, value: bytes, wallMs, counter, writerId: 'n1', deleted: false };
-        await node?.api?.local.put(record);
-      };
-      await Promise.all([hold(0, 1), hold(1, 1), hold(2, 2)]);
-      // The first answers late, so that the hedge asks the others, and the second a little before the third.
-      [400_000, 2_000, 3_000].forEach((delayMicrosMax, owner) => {
-        const link = { ...healthyLink, delayMicrosMin: delayMicrosMax - 100, delayMicrosMax };
-        cluster.network.setLink(owners[owner] ?? coordinator.id, coordinator.id, link);
-      });
-      const { end } = await client.get(coordinator, key, { r: 1 });
-      assert.ok(end?.outcome.kind === 'found');
-      assert.equal(end.outcome.version.dot.counter, 2);
     }));
 
   test('under strict quorums a hint proves nothing to a read', () =>

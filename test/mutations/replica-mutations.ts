@@ -66,8 +66,8 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'rerouted-hint-counts-once',
     promise: 'a hint that is kept because an owner failed counts only on a node that holds nothing else',
     file: 'src/replica/coordinate-write.ts',
-    find: `config.quorumMode !== 'strict' && !this.#holders.has(holder);`,
-    replace: `config.quorumMode !== 'strict';`,
+    find: 'const counts = !this.#strict && !this.#holders.has(holder);',
+    replace: 'const counts = !this.#strict;',
     tests: [stories],
   },
   {
@@ -113,9 +113,9 @@ export const replicaMutations: readonly Mutation[] = [
   {
     name: 'strict-reads-owners',
     promise: 'under a strict quorum what a fallback holds is no evidence',
-    file: 'src/replica/replica.ts',
-    find: `const evidence = this.#config.quorumMode === 'sloppy';`,
-    replace: 'const evidence = true;',
+    file: 'src/replica/coordinate-read.ts',
+    find: 'if (!this.#request.strict) return true;',
+    replace: 'if (from !== undefined) return true;',
     tests: ['src/sim/sim-cluster.test.ts', coordination],
   },
   {
