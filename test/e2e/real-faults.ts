@@ -4,12 +4,12 @@
  *   node test/e2e/real-faults.ts --story partition          one story; --story list names them
  *   node test/e2e/real-faults.ts --seed 7 --seconds 600     a random mix, its faults drawn from the seed
  *
- * `--history FILE` writes what clients did in the format of `mini-dynamo simulate --history`. Exit codes: 0 all promises
- * kept, 1 one was broken, 77 this machine forbids it (and standard output says why).
+ * The mix takes `--nodes N` and `--engine NAME`; `--history FILE` writes what clients did in the format of `mini-dynamo
+ * simulate --history`. Exit codes: 0 all promises kept, 1 one was broken, 77 this machine forbids it, and standard
+ * output says why.
  */
 
 import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { historyJson } from '../../src/sim/linearizability/history-json.ts';
@@ -34,11 +34,14 @@ const { values } = parseArgs({
     story: { type: 'string' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     seconds: { type: 'string', default: '15' },
+    nodes: { type: 'string', default: '3' },
+    engine: { type: 'string', default: 'log' },
     history: { type: 'string' },
   },
 });
 const seed = wholeNumber('--seed', values.seed);
 const seconds = wholeNumber('--seconds', values.seconds);
+const nodes = wholeNumber('--nodes', values.nodes);
 
 if (values.story === 'list') {
   for (const { name, title } of stories) console.log(`${name.padEnd(12)} ${title}`);
@@ -55,10 +58,8 @@ async function runOutside(): Promise<number> {
     console.log(problem);
     return skippedExitCode;
   }
-  const programArguments = [import.meta.filename, '--seed', String(seed), '--seconds', String(seconds)];
-  if (story !== undefined) programArguments.push('--story', story.name);
-  if (values.history !== undefined) programArguments.push('--history', resolve(values.history));
-  return await runInOwnNetwork(programArguments);
+  // The seed may have been drawn just now.
+  return await runInOwnNetwork([import.meta.filename, ...process.argv.slice(2), '--seed', String(seed)]);
 }
 
 async function run(story: Story): Promise<number> {
@@ -105,7 +106,7 @@ function randomMix(): Story {
   return {
     name: 'random mix',
     title: `faults drawn from seed ${seed}`,
-    options: { fakeClocks: true },
+    options: { fakeClocks: true, nodes, settings: { engine: values.engine } },
     play: (cluster, _load) =>
       strikeAtRandom(cluster, new SimRandom(seed).fork('faults'), {
         seconds,

@@ -1,5 +1,5 @@
 /**
- * Three real nodes in a fault network: each can be killed, paused, given another clock or a disk that fails to sync.
+ * Real nodes in a fault network: each can be killed, paused, given another clock or a disk that fails to sync.
  *
  * Their data lies in memory, so that it goes with the world that they live in; a kill loses nothing that
  * the kernel has, synced or not, which is what a kill does.
@@ -38,6 +38,8 @@ export const timing = {
 } as const;
 
 export interface FaultClusterOptions {
+  /** Three unless told; each key has three owners. */
+  readonly nodes?: number;
   /** Further fields of the nodes file. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** Gives nodes clocks that can be set; needs libfaketime. */
@@ -60,7 +62,7 @@ export class FaultCluster {
 
   /** Makes the network and the nodes file, starts all nodes and waits until they see each other. */
   static async start(options: FaultClusterOptions = {}): Promise<FaultCluster> {
-    const ids = ['n1', 'n2', 'n3'];
+    const ids = Array.from({ length: options.nodes ?? 3 }, (_, index) => `n${index + 1}`);
     const network = new FaultNetwork(ids);
     mkdirSync(folder);
     const nodes = ids.map((id) => ({ id, addr: `${network.hostOf(id)}:${port}` }));

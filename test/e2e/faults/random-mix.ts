@@ -1,5 +1,6 @@
 /**
- * Faults of all kinds in a random mix, drawn from a seed: what strikes the network, and what strikes a node, side by side.
+ * Faults of all kinds in a random mix, drawn from a seed: what strikes the network, a node and a clock,
+ * side by side.
  *
  * The seed decides which faults come, where, and how long each lasts; when packets meet them is the machine's doing, so
  * a seed that failed is likely to fail again, not certain.
@@ -108,11 +109,12 @@ export async function strikeAtRandom(
     }
   }
   const nothing = (): Promise<void> => Promise.resolve();
-  const clocks = fakeClockLibrary() === undefined ? [] : clockFaults;
-  await Promise.all([
+  const lanes = [
     strike(networkFaults, random.fork('network'), () => cluster.network.heal()),
-    strike([...nodeFaults, ...clocks], random.fork('nodes'), nothing),
-  ]);
+    strike(nodeFaults, random.fork('nodes'), nothing),
+  ];
+  if (fakeClockLibrary() !== undefined) lanes.push(strike(clockFaults, random.fork('clocks'), nothing));
+  await Promise.all(lanes);
 }
 
 function twoOf(cluster: FaultCluster, random: SimRandom): readonly [string, string] {

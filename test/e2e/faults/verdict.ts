@@ -89,9 +89,8 @@ async function hintsOf(cluster: FaultCluster): Promise<readonly HintsOfNode[]> {
 
 /** Has every key read at all its owners, which repairs them, and says what each holds once they agree, or at last. */
 async function convergedCopies(cluster: FaultCluster, load: RecordedLoad): Promise<readonly CopiesOfKey[]> {
-  const [first] = cluster.ids;
-  if (first === undefined) return [];
-  await Promise.all(load.keys.map((key) => load.client.get(cluster.node(first), key, cluster.ids.length)));
+  const { n } = cluster.local.settings.quorum;
+  await Promise.all(load.keys.map((key) => load.client.get(cluster.node('n1'), key, n)));
   let copies: readonly CopiesOfKey[] = [];
   await waitUntil(
     async () => {
