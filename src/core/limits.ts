@@ -206,7 +206,6 @@ export const limits = {
   clientReplyBytesMax: 80 * mebibyte,
   /** A `node.log` longer than this is set aside when its node starts; the one before is dropped. */
   nodeLogBytesMax: 16 * mebibyte,
-} as const;
   /** Redis protocol: the longest inline command, or line that announces a length (as in Redis). */
   redisLineBytesMax: 64 * kibibyte,
   /** Arguments of one request: `MSET` with 64 Ki keys. Redis takes 16 times as many, at 16 times the memory. */
@@ -229,3 +228,4 @@ export const limits = {
   redisKeysCountedMax: 100_000,
   /** An idle client's machine is asked for a sign of life after so long, as in Redis. */
   redisKeepAliveMs: 300_000,
+} as const;
