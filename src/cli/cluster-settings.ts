@@ -40,6 +40,8 @@ export interface ClusterSettings {
   readonly quorumMode: 'sloppy' | 'strict';
   readonly valueBytesMax: number;
   readonly timing: Timing;
+  readonly antiEntropy: boolean;
+  readonly hintedHandoff: boolean;
   readonly engine: Engine;
   readonly durability: Durability;
   /** What is allowed but most likely not meant, a sentence each. */
@@ -84,6 +86,8 @@ export function nodeConfigOf(settings: ClusterSettings, id: NodeId): NodeConfig 
     quorumMode: settings.quorumMode,
     valueBytesMax: settings.valueBytesMax,
     timing: settings.timing,
+    antiEntropy: settings.antiEntropy,
+    hintedHandoff: settings.hintedHandoff,
   };
 }
 
@@ -98,6 +102,8 @@ export function singleNodeSettings(id: NodeId, address: Address): ClusterSetting
     quorumMode: 'sloppy',
     valueBytesMax: limits.valueBytesDefault,
     timing: defaultTiming,
+    antiEntropy: true,
+    hintedHandoff: true,
     engine: 'log',
     durability: { mode: 'always' },
     warnings: [],

@@ -23,9 +23,9 @@ export const successors: ReadonlyMap<string, string> = new Map([
     'snap_interval',
     'checkpoints are written as the log grows, without stopping writes, and when the node stops',
   ],
-  ['ae', 'there is no anti-entropy yet: hints and read repair carry what a replica missed'],
-  ['ae_interval', 'there is no anti-entropy yet: hints and read repair carry what a replica missed'],
-  ['ae_max', 'there is no anti-entropy yet: hints and read repair carry what a replica missed'],
+  ['ae', '--no-anti-entropy, or "antiEntropy": false in the nodes file, switches anti-entropy off'],
+  ['ae_interval', 'timing.antiEntropyMs in the nodes file'],
+  ['ae_max', 'what differs is fetched in batches, as fast as clients leave room for'],
 ]);
 
 /** The command line in today's words; throws `UsageFailure` for a flag that is gone. */

@@ -64,6 +64,8 @@ test('every optional field is taken over', () => {
       quorumMode: 'strict',
       valueBytesMax: 1024,
       timing: { heartbeatMs: 100, requestTimeoutMs: 500 },
+      antiEntropy: false,
+      hintedHandoff: false,
       engine: 'classic-level',
       durability: 'interval:25',
     }),
@@ -82,6 +84,8 @@ test('every optional field is taken over', () => {
     quorumMode: 'strict',
     valueBytesMax: 1024,
     timing: { ...defaultTiming, heartbeatMs: 100, requestTimeoutMs: 500 },
+    antiEntropy: false,
+    hintedHandoff: false,
   });
   assert.deepEqual(settings.nodes[0]?.peerAddress, { host: '::1', port: 9101 });
   assert.equal(settings.engine, 'classic-level');

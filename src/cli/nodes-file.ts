@@ -68,6 +68,8 @@ function settingsOf(file: NodesFile, path: string): ClusterSettings {
     quorumMode: file.quorumMode ?? 'sloppy',
     valueBytesMax: file.valueBytesMax ?? limits.valueBytesDefault,
     timing: timingOf(file),
+    antiEntropy: file.antiEntropy ?? true,
+    hintedHandoff: file.hintedHandoff ?? true,
     engine: file.engine ?? 'log',
     durability: file.durability ?? { mode: 'always' },
     warnings: warningsOf(file).map((warning) => `${path}: ${warning}`),

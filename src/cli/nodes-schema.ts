@@ -70,9 +70,13 @@ const timingSchema = z.strictObject(
     peerDownAfterMs: timingMs,
     hintRetryMsMin: timingMs,
     hintRetryMsMax: timingMs,
+    antiEntropyMs: timingMs,
   },
   { error: `must be an object with some of ${Object.keys(defaultTiming).join(', ')}` },
 );
+
+const onOrOff = (field: string) =>
+  z.boolean({ error: `must be true or false: whether there is any ${field}` }).optional();
 
 const nodesError = `must be a list of 1 to ${limits.membersMax} nodes`;
 
@@ -91,6 +95,8 @@ const fileSchema = z.strictObject(
     quorumMode: z.enum(['sloppy', 'strict'], { error: 'must be "sloppy" or "strict"' }).optional(),
     valueBytesMax: integer(1, limits.valueBytesCeiling).optional(),
     timing: timingSchema.optional(),
+    antiEntropy: onOrOff('antiEntropy'),
+    hintedHandoff: onOrOff('hintedHandoff'),
     engine: z.enum(engines, { error: 'must be "log" or "classic-level"' }).optional(),
     durability: durabilitySchema.optional(),
   },

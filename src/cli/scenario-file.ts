@@ -10,6 +10,7 @@ import { readFile, stat } from 'node:fs/promises';
 
 import { z } from 'zod';
 
+import { defaultTiming } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { seedMax } from '../sim/sim-random.ts';
@@ -62,6 +63,8 @@ const planSchema = object({
     peerDownAfterMs: timeMs,
     hintRetryMsMin: timeMs,
     hintRetryMsMax: timeMs,
+    // Scenarios from before anti-entropy do not name it.
+    antiEntropyMs: timeMs.default(defaultTiming.antiEntropyMs),
   }),
   workload: object({
     clients: count,

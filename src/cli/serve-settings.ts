@@ -32,6 +32,8 @@ export interface ServeOptions {
   readonly dataDir?: string;
   readonly durability?: Durability;
   readonly engine?: Engine;
+  /** False switches anti-entropy off on this node, whatever the nodes file says. */
+  readonly antiEntropy?: boolean;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }
@@ -85,7 +87,10 @@ function merged(settings: ClusterSettings, options: ServeOptions, id: string): S
     );
   }
   return {
-    config: nodeConfigOf(settings, node.id),
+    config: nodeConfigOf(
+      options.antiEntropy === false ? { ...settings, antiEntropy: false } : settings,
+      node.id,
+    ),
     node,
     nodes: settings.nodes,
     listen: options.listen ?? node.address,

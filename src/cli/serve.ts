@@ -45,6 +45,7 @@ export const serveCommand = withExamples(
     .option('-d, --data-dir <folder>', 'where this node keeps its data (default: data/<id>)')
     .option('--durability <level>', durabilityForm, parseDurabilityOption)
     .addOption(new Option('--engine <name>', 'storage engine').choices(engines))
+    .option('--no-anti-entropy', 'do not compare with other owners: hints and read repair alone')
     .addOption(
       new Option('--log-format <format>', 'of the lines on standard error')
         .choices(logFormats)

@@ -54,6 +54,8 @@ export interface Timing {
   /** First and longest pause between attempts to hand hints to an owner. */
   readonly hintRetryMsMin: number;
   readonly hintRetryMsMax: number;
+  /** Shortest pause between two rounds of anti-entropy with one owner. */
+  readonly antiEntropyMs: number;
 }
 
 export interface NodeConfig {
@@ -68,6 +70,10 @@ export interface NodeConfig {
   readonly quorumMode: 'sloppy' | 'strict';
   readonly valueBytesMax: number;
   readonly timing: Timing;
+  /** Whether owners compare what they hold, and fetch what they lack, by themselves; on unless false. */
+  readonly antiEntropy?: boolean;
+  /** Whether records are kept for owners that are away; on unless false, which leaves their repair to anti-entropy. */
+  readonly hintedHandoff?: boolean;
 }
 
 export const defaultTiming: Timing = {
@@ -82,6 +88,8 @@ export const defaultTiming: Timing = {
   peerDownAfterMs: 1_600,
   hintRetryMsMin: 200,
   hintRetryMsMax: 10_000,
+  // Differences younger than a second are writes under way, so looking more often would find no more.
+  antiEntropyMs: 1_000,
 };
 
 export const defaultQuorum: QuorumSettings = { n: 3, r: 2, w: 2 };

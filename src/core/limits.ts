@@ -198,6 +198,21 @@ export const limits = {
   treeTokensPerRequest: 1_024,
   /** Bytes of records of one reply, and always at least those of one token. */
   treeRecordsBytesPerReply: 256 * kibibyte,
+  /** Partitions whose sums are compared in one exchange: 10 KiB of request, 20 KiB of reply. */
+  treePartitionsPerRequest: 1_024,
+  /** Partitions that one walk goes down together: fewer and longer exchanges, and little to repeat after a failure. */
+  treePartitionsPerWalk: 16,
+  /** Fetched records that are merged between two turns of the event loop: about a millisecond. */
+  healingMergesPerTurn: 128,
+  /** What anti-entropy reads from peers a second: a million records of 100 bytes in 5 s, where nothing else slows it. */
+  healingBytesPerSecond: 32 * mebibyte,
+  /** A turn of the event loop that takes so long has clients in it. */
+  healingBusyTurnMs: 2,
+  /** Share of the time that healing takes on a busy node, and on one that is no witness until it is healed. */
+  healingShare: 0.1,
+  healingShareUrgent: 0.4,
+  /** Rounds with an owner that fail or find nothing to fetch are followed by pauses up to so many times the usual one. */
+  healingBackoffMax: 8,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */
