@@ -50,6 +50,8 @@ export const errorCodes = [
   // Configuration and start.
   'CONFIG_INVALID',
   'PLACEMENT_MISMATCH',
+  'ROLLED_BACK',
+  'ID_IN_USE',
   'INTERNAL',
 ] as const;
 

@@ -57,6 +57,8 @@ const statuses: Readonly<Record<ErrorCode, HttpStatus>> = {
   HINTS_FULL: { status: 503, retryAfterSeconds: later },
   CONFIG_INVALID: { status: 500 },
   PLACEMENT_MISMATCH: { status: 503, retryAfterSeconds: soon },
+  ROLLED_BACK: { status: 503, retryAfterSeconds: soon },
+  ID_IN_USE: { status: 500 },
   INTERNAL: { status: 500 },
 };
 

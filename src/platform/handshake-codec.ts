@@ -2,18 +2,22 @@
  * What two nodes say to each other before the first frame, as bytes. Integers are big-endian.
  *
  *   preface  0  u32  00 'M' 'D' 'N': no HTTP request and no Redis command starts with a zero byte
- *            4  u8   protocol version, 1
- *   message  0  u8   kind: 1 hello, 2 welcome, 3 refusal
+ *            4  u8   protocol version, 2
+ *   message  0  u8   kind: 1 hello, 2 welcome, 3 refusal, 4 known life
  *            1  u16  length of the body, at most 600
  *            3       body
  *   hello    0  u32  incarnation
- *            4  u32  placement epoch
- *            8  u32  placement fingerprint
- *           12  u8   length of the node id, then the id
+ *            4  u32  life, see `core/node-life.ts`
+ *            8  u32  placement epoch
+ *           12  u32  placement fingerprint
+ *           16  u8   length of the node id, then the id
  *               u8   length of the cluster name, then the name in UTF-8
  *   welcome          empty
  *   refusal  0  u8   reason, see `refusalCodes`
  *            1       a sentence for the operator, printable ASCII, at most 500
+ *   known life       goes before a refusal for the sake of another life of the same node
+ *            0  u32  incarnation
+ *            4  u32  life
  *
  * Each side sends its preface once, before its first message. The preface and the refusal keep their
  * form in all versions, so that nodes of two versions can at least tell their operators why.
@@ -22,15 +26,17 @@
 import { readUint16, readUint32, writeUint16, writeUint32 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
+import type { NodeLife } from '../core/node-life.ts';
 
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** The first byte of every connection between nodes. */
 export const prefaceFirstByte = 0x00;
 
 const magic = 0x00_4d_44_4e;
 const prefaceBytes = 5;
 const messageHeaderBytes = 3;
-const helloFixedBytes = 12;
+const helloFixedBytes = 16;
+const knownLifeBytes = 8;
 const bodyBytesMax = 600;
 const sentenceLengthMax = 500;
 const clusterNameBytesMax = 255;
@@ -38,6 +44,7 @@ const clusterNameBytesMax = 255;
 const kindHello = 1;
 const kindWelcome = 2;
 const kindRefusal = 3;
+const kindKnownLife = 4;
 
 /** Why a connection is refused. The position is the number on the wire: only ever append. */
 const refusalCodes = [
@@ -49,7 +56,8 @@ const refusalCodes = [
   'WRONG_NODE',
   'WRONG_DIRECTION',
   'PLACEMENT_MISMATCH',
-  'PAST_INCARNATION',
+  'ROLLED_BACK',
+  'ID_IN_USE',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
@@ -57,14 +65,14 @@ export interface Refusal {
   readonly code: RefusalCode;
   /** A sentence that says what does not fit and what to do. */
   readonly message: string;
+  /** The life that stands in the way; with `ROLLED_BACK` and `ID_IN_USE`. */
+  readonly known?: NodeLife;
 }
 
 /** How a node introduces itself. */
-export interface Hello {
+export interface Hello extends NodeLife {
   readonly id: NodeId;
   readonly clusterName: string;
-  /** New at every start of the node, an unsigned 32-bit integer. */
-  readonly incarnation: number;
   readonly epoch: number;
   readonly fingerprint: number;
 }
@@ -94,8 +102,9 @@ export function encodeHello(hello: Hello): Uint8Array {
   }
   const body = new Uint8Array(helloFixedBytes + 2 + id.length + clusterName.length);
   writeUint32(body, 0, hello.incarnation);
-  writeUint32(body, 4, hello.epoch);
-  writeUint32(body, 8, hello.fingerprint);
+  writeUint32(body, 4, hello.life);
+  writeUint32(body, 8, hello.epoch);
+  writeUint32(body, 12, hello.fingerprint);
   body[helloFixedBytes] = id.length;
   body.set(id, helloFixedBytes + 1);
   body[helloFixedBytes + 1 + id.length] = clusterName.length;
@@ -112,7 +121,15 @@ export function encodeRefusal(refusal: Refusal): Uint8Array {
   const body = new Uint8Array(1 + sentence.length);
   body[0] = refusalCodes.indexOf(refusal.code);
   body.set(sentence, 1);
-  return encodeMessage(kindRefusal, body);
+  const message = encodeMessage(kindRefusal, body);
+  return refusal.known === undefined ? message : joinBytes(encodeKnownLife(refusal.known), message);
+}
+
+function encodeKnownLife(known: NodeLife): Uint8Array {
+  const body = new Uint8Array(knownLifeBytes);
+  writeUint32(body, 0, known.incarnation);
+  writeUint32(body, 4, known.life);
+  return encodeMessage(kindKnownLife, body);
 }
 
 function encodeMessage(kind: number, body: Uint8Array): Uint8Array {
@@ -125,15 +142,13 @@ function encodeMessage(kind: number, body: Uint8Array): Uint8Array {
 
 /** Reads a stream of handshake messages that arrives in pieces of any size. */
 export class HandshakeReader {
-  #pending = new Uint8Array(0);
+  #pending: Uint8Array = new Uint8Array(0);
   #hasPreface = false;
+  #knownLife: NodeLife | undefined;
 
   /** Takes in what arrived. Keep calling `next` until it has no more. */
   push(chunk: Uint8Array): void {
-    const joined = new Uint8Array(this.#pending.length + chunk.length);
-    joined.set(this.#pending);
-    joined.set(chunk, this.#pending.length);
-    this.#pending = joined;
+    this.#pending = joinBytes(this.#pending, chunk);
   }
 
   /** The next whole message; undefined when more bytes are needed. Throws `FRAME_INVALID`. */
@@ -176,7 +191,11 @@ export class HandshakeReader {
       case kindWelcome:
         return { kind: 'welcome' };
       case kindRefusal:
-        return { kind: 'refusal', refusal: decodeRefusal(body) };
+        return { kind: 'refusal', refusal: decodeRefusal(body, this.#knownLife) };
+      case kindKnownLife:
+        if (body.length !== knownLifeBytes) throw invalid('a known life of another length');
+        this.#knownLife = { incarnation: readUint32(body, 0), life: readUint32(body, 4) };
+        return this.#nextMessage();
       default:
         throw invalid(`handshake message of unknown kind ${bytes[0]}`);
     }
@@ -196,15 +215,24 @@ function decodeHello(body: Uint8Array): Hello {
     id,
     clusterName: new TextDecoder().decode(body.subarray(idEnd + 1)),
     incarnation: readUint32(body, 0),
-    epoch: readUint32(body, 4),
-    fingerprint: readUint32(body, 8),
+    life: readUint32(body, 4),
+    epoch: readUint32(body, 8),
+    fingerprint: readUint32(body, 12),
   };
 }
 
-function decodeRefusal(body: Uint8Array): Refusal {
+function decodeRefusal(body: Uint8Array, known: NodeLife | undefined): Refusal {
   // A code from a later version still comes with its sentence.
   const code = refusalCodes[body[0] ?? 0] ?? 'PROTOCOL_INVALID';
-  return { code, message: printable(new TextDecoder().decode(body.subarray(1))) };
+  const message = printable(new TextDecoder().decode(body.subarray(1)));
+  return known === undefined ? { code, message } : { code, message, known };
+}
+
+function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
 }
 
 /** What a stranger wrote ends up in a log line, where a line break would be a forged entry. */

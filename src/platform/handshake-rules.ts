@@ -2,11 +2,13 @@
  * Whether two nodes may talk: a pure decision on what each says of itself.
  *
  * Nodes of different clusters or placement tables would store each other's keys in the wrong places,
- * and a connection of a past life would confirm writes that its disk no longer holds. Both ends
- * decide, so a refusal is seen by both operators.
+ * and a life whose disk was set back would confirm writes that it no longer holds. Both ends decide, so a
+ * refusal is seen by both operators.
  */
 
 import type { NodeId } from '../core/config.ts';
+import { describeLife } from '../core/node-life.ts';
+import type { LifeRefusal, PeerIdentity } from '../ports/transport.ts';
 import type { Hello, Refusal, RefusalCode } from './handshake-codec.ts';
 
 export interface HandshakeContext {
@@ -14,8 +16,10 @@ export interface HandshakeContext {
   /** Whom this end dialled; undefined at the end that was dialled. */
   readonly dialled: NodeId | undefined;
   readonly isMember: (id: NodeId) => boolean;
-  /** The newest incarnation seen of a node so far. */
-  readonly newestIncarnation: (id: NodeId) => number | undefined;
+  /** Whether the life of a peer is let in; see `Admission`. */
+  readonly judgeLife: (peer: PeerIdentity) => LifeRefusal | undefined;
+  /** Keeps the life of a peer before the connection opens; see `Admission`. */
+  readonly remember: (peer: PeerIdentity) => Promise<void> | undefined;
 }
 
 /** Of two nodes the one with the smaller id dials: one connection a pair, without a race. */
@@ -58,15 +62,23 @@ export function judgeHello(hello: Hello, context: HandshakeContext): Refusal | u
         `(${hex(hello.fingerprint)}): nodes, weights, zones, vnodes and n must be the same on all`,
     );
   }
-  const newest = context.newestIncarnation(hello.id);
-  if (newest !== undefined && hello.incarnation < newest) {
-    return refusal(
-      'PAST_INCARNATION',
-      `${hello.id} says incarnation ${hello.incarnation}, but ${own.id} has seen ${newest}: it is an earlier ` +
-        'process, or its data directory was set back to an older copy',
-    );
-  }
-  return undefined;
+  const refusedLife = context.judgeLife(identityOf(hello));
+  return refusedLife === undefined ? undefined : lifeRefusal(own.id, hello, refusedLife);
+}
+
+/** What of a hello the transport reports. */
+export function identityOf({ id, incarnation, life }: Hello): PeerIdentity {
+  return { id, incarnation, life };
+}
+
+function lifeRefusal(own: NodeId, hello: Hello, { code, known }: LifeRefusal): Refusal {
+  const lives = `${hello.id} says ${describeLife(hello)}, but ${own} has met ${describeLife(known)}`;
+  const message =
+    code === 'ROLLED_BACK'
+      ? `${lives}: the data directory of ${hello.id} was lost or set back to an older copy`
+      : `${lives}, which is connected now: two processes call themselves ${hello.id}, perhaps on copies of one ` +
+        'data directory. Stop one of them for good';
+  return { code, message, known };
 }
 
 function refusal(code: RefusalCode, message: string): Refusal {

@@ -56,13 +56,26 @@ export class HandshakeUnderWay {
     // After a refusal the rest is read and thrown away: unread bytes would turn the close into a reset,
     // and a reset may overtake the refusal.
     if (this.#hasEnded) return;
-    const outcome = this.#handshake.push(chunk);
+    this.#proceed(this.#handshake.push(chunk));
+  };
+
+  #proceed(outcome: ReturnType<Handshake['push']>): void {
     if (outcome === undefined) return;
+    if (outcome.kind === 'remembering') {
+      // The other end has nothing to say until then: what a stranger sends all the same stays in the kernel.
+      this.#options.socket.pause();
+      void outcome.done.then(() => {
+        if (this.#hasEnded) return;
+        this.#options.socket.resume();
+        this.#proceed(this.#handshake.remembered());
+      });
+      return;
+    }
     if (outcome.kind === 'open') this.#release();
     else this.#options.socket.end();
     this.#end(outcome);
     if (outcome.kind === 'open') this.#options.onReleased();
-  };
+  }
 
   readonly #onPeerEnd = (): void => {
     this.#options.socket.end();

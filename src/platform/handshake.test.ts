@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { isNodeId, type NodeId } from '../core/config.ts';
-import { Handshake, type HandshakeOutcome } from './handshake.ts';
+import { Handshake, type HandshakeOutcome, type Remembering } from './handshake.ts';
 import { encodeHello, encodePreface, encodeRefusal, encodeWelcome, type Hello } from './handshake-codec.ts';
 import type { HandshakeContext } from './handshake-rules.ts';
 
@@ -15,7 +15,7 @@ function nodeId(text: string): NodeId {
 }
 
 function hello(id: NodeId, changes: Partial<Hello> = {}): Hello {
-  return { id, clusterName: 'test', incarnation: 5, epoch: 1, fingerprint: 0xabcdef01, ...changes };
+  return { id, clusterName: 'test', incarnation: 5, life: 50, epoch: 1, fingerprint: 0xabcdef01, ...changes };
 }
 
 function context(own: Hello, changes: Partial<HandshakeContext> = {}): HandshakeContext {
@@ -23,7 +23,8 @@ function context(own: Hello, changes: Partial<HandshakeContext> = {}): Handshake
     own,
     dialled: own.id === n1 ? n2 : undefined,
     isMember: (id) => id === n1 || id === n2,
-    newestIncarnation: () => undefined,
+    judgeLife: () => undefined,
+    remember: () => undefined,
     ...changes,
   };
 }
@@ -33,6 +34,7 @@ class End {
   readonly handshake: Handshake;
   readonly sent: number[] = [];
   outcome: HandshakeOutcome | undefined;
+  remembering: Remembering | undefined;
 
   constructor(ownContext: HandshakeContext) {
     this.handshake = new Handshake(ownContext, (bytes) => void this.sent.push(...bytes));
@@ -40,7 +42,19 @@ class End {
   }
 
   receive(bytes: readonly number[]): void {
-    if (this.outcome === undefined) this.outcome = this.handshake.push(Uint8Array.from(bytes));
+    if (this.outcome === undefined) this.#proceed(this.handshake.push(Uint8Array.from(bytes)));
+  }
+
+  /** What it was to remember is kept. */
+  remembered(): void {
+    assert.ok(this.remembering !== undefined, 'it remembers nothing');
+    this.remembering = undefined;
+    this.#proceed(this.handshake.remembered());
+  }
+
+  #proceed(result: ReturnType<Handshake['push']>): void {
+    if (result?.kind === 'remembering') this.remembering = result;
+    else this.outcome = result;
   }
 }
 
@@ -76,7 +90,7 @@ describe('two nodes that belong together', () => {
   test('open the connection with the identity of the other, in pieces of any size', () => {
     for (let pieceBytes = 1; pieceBytes < 60; pieceBytes++) {
       const [dialler, acceptor] = talk(
-        context(hello(n1, { incarnation: 0xffff_ffff })),
+        context(hello(n1, { incarnation: 0xffff_ffff, life: 0xffff_fffe })),
         context(hello(n2, { incarnation: 7 })),
         pieceBytes,
       );
@@ -84,8 +98,12 @@ describe('two nodes that belong together', () => {
         dialler.outcome?.kind === 'open' && acceptor.outcome?.kind === 'open',
         `pieces of ${pieceBytes}`,
       );
-      assert.deepEqual(dialler.outcome.peer, { id: n2, incarnation: 7 });
-      assert.deepEqual(acceptor.outcome.peer, { id: n1, incarnation: 0xffff_ffff });
+      assert.deepEqual(dialler.outcome.peer, { id: n2, incarnation: 7, life: 50 });
+      assert.deepEqual(acceptor.outcome.peer, {
+        id: n1,
+        incarnation: 0xffff_ffff,
+        life: 0xffff_fffe,
+      });
     }
   });
 
@@ -116,13 +134,43 @@ describe('two nodes that belong together', () => {
     assert.throws(() => encodeHello(hello(n1, { clusterName: 'ü'.repeat(128) })), /at most 255/);
   });
 
-  test('the same or a greater incarnation than before is welcome', () => {
-    const [dialler, acceptor] = talk(
-      context(hello(n1)),
-      context(hello(n2), { newestIncarnation: (id) => (id === n1 ? 5 : undefined) }),
+  test('each end remembers the other before it goes on, and the connection opens only then', () => {
+    const kept: string[] = [];
+    const remember = (peer: { readonly id: NodeId; readonly incarnation: number; readonly life: number }) => {
+      kept.push(`${peer.id} ${peer.incarnation} ${peer.life}`);
+      return Promise.resolve();
+    };
+    const dialler = new End(context(hello(n1), { remember }));
+    const acceptor = new End(context(hello(n2), { remember }));
+    acceptor.receive(dialler.sent.splice(0));
+    assert.deepEqual(kept, ['n1 5 50']);
+    assert.deepEqual(acceptor.sent, [], 'the dialler is not told anything before');
+    acceptor.remembered();
+    dialler.receive([...acceptor.sent.splice(0), 1, 2, 3]);
+    assert.deepEqual(kept, ['n1 5 50', 'n2 5 50']);
+    assert.deepEqual([dialler.outcome, dialler.sent], [undefined, []]);
+    dialler.remembered();
+    acceptor.receive(dialler.sent);
+    assert.ok(dialler.outcome?.kind === 'open' && acceptor.outcome?.kind === 'open');
+    assert.deepEqual([...dialler.outcome.rest], [1, 2, 3]);
+  });
+
+  test('a life that was overtaken while it was remembered is refused after all', () => {
+    let newest = 5;
+    const acceptor = new End(
+      context(hello(n2), {
+        remember: () => Promise.resolve(),
+        judgeLife: (peer) =>
+          peer.incarnation < newest
+            ? { code: 'ROLLED_BACK', known: { incarnation: newest, life: 1 } }
+            : undefined,
+      }),
     );
-    assert.equal(dialler.outcome?.kind, 'open');
-    assert.equal(acceptor.outcome?.kind, 'open');
+    acceptor.receive([...encodePreface(), ...encodeHello(hello(n1))]);
+    newest = 6;
+    acceptor.remembered();
+    assert.ok(acceptor.outcome?.kind === 'refused');
+    assert.equal(acceptor.outcome.refusal.code, 'ROLLED_BACK');
   });
 });
 
@@ -167,12 +215,29 @@ describe('a node that does not belong here is refused, and both ends say why', (
     assertRefused(ends, 'acceptor', 'WRONG_DIRECTION', /n1 dials n2/);
   });
 
-  test('a past incarnation, at either end', () => {
-    const seen = { newestIncarnation: () => 6 };
-    const pastDialler = talk(context(hello(n1)), context(hello(n2), seen));
-    assertRefused(pastDialler, 'acceptor', 'PAST_INCARNATION', /n1 says incarnation 5, but n2 has seen 6/);
-    const pastAcceptor = talk(context(hello(n1), seen), context(hello(n2)));
-    assertRefused(pastAcceptor, 'dialler', 'PAST_INCARNATION', /n2 says incarnation 5, but n1 has seen 6/);
+  test('a life that its peer knows better, at either end, and is told which one it knows', () => {
+    for (const code of ['ROLLED_BACK', 'ID_IN_USE'] as const) {
+      const known = { incarnation: 6, life: 0xfedcba98 };
+      const knowing = { judgeLife: () => ({ code, known }) };
+      const lives = /says incarnation 5 \(life 00000032\), but n. has met incarnation 6 \(life fedcba98\)/;
+      const byAcceptor = talk(context(hello(n1)), context(hello(n2), knowing));
+      assertRefused(byAcceptor, 'acceptor', code, lives);
+      const byDialler = talk(context(hello(n1), knowing), context(hello(n2)), 1);
+      assertRefused(byDialler, 'dialler', code, lives);
+      for (const told of [byAcceptor[0].outcome, byDialler[1].outcome]) {
+        assert.ok(told?.kind === 'refused-by-peer');
+        assert.deepEqual(told.refusal.known, known);
+      }
+    }
+  });
+
+  test('whoever was greeted and then refuses is named in the outcome', () => {
+    const knowing = {
+      judgeLife: () => ({ code: 'ROLLED_BACK', known: { incarnation: 6, life: 1 } }) as const,
+    };
+    const [, acceptor] = talk(context(hello(n1), knowing), context(hello(n2)));
+    assert.ok(acceptor.outcome?.kind === 'refused-by-peer');
+    assert.equal(acceptor.outcome.peer?.id, n1);
   });
 
   test('another version of the protocol', () => {
@@ -180,10 +245,14 @@ describe('a node that does not belong here is refused, and both ends say why', (
     acceptor.receive([...encodePreface(9), 1, 2, 3]);
     assert.ok(acceptor.outcome?.kind === 'refused');
     assert.equal(acceptor.outcome.refusal.code, 'VERSION_UNSUPPORTED');
-    assert.match(acceptor.outcome.refusal.message, /version 1 of the protocol, the other end version 9/);
+    assert.match(acceptor.outcome.refusal.message, /version 2 of the protocol, the other end version 9/);
     const dialler = new End(context(hello(n1)));
     dialler.receive(acceptor.sent);
-    assert.deepEqual(dialler.outcome, { kind: 'refused-by-peer', refusal: acceptor.outcome.refusal });
+    assert.deepEqual(dialler.outcome, {
+      kind: 'refused-by-peer',
+      refusal: acceptor.outcome.refusal,
+      peer: undefined,
+    });
   });
 });
 
@@ -220,12 +289,13 @@ describe('bytes that are no handshake', () => {
       ...encodePreface(),
       ...good.map((byte, at) => (at === index ? value : byte)),
     ];
-    assert.match(refusalOf(acceptor, withByte(3 + 12, 0)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 12, 200)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 15, 99)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 13, 0x2f)), /the node id in a hello is none/);
+    assert.match(refusalOf(acceptor, withByte(3 + 16, 0)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 16, 200)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 19, 99)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 17, 0x2f)), /the node id in a hello is none/);
     assert.match(refusalOf(acceptor, withByte(0, 7)), /unknown kind 7/);
     assert.match(refusalOf(acceptor, [...encodePreface(), 1, 0, 0]), /do not add up/);
+    assert.match(refusalOf(acceptor, [...encodePreface(), 4, 0, 2, 1, 1]), /a known life of another length/);
     assert.match(refusalOf(acceptor, [...encodePreface(), ...encodeWelcome()]), /welcome out of turn/);
     assert.match(refusalOf(acceptor, [...encodePreface(), ...good, ...good]), /second hello/);
     assert.match(

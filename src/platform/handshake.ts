@@ -3,12 +3,15 @@
  *
  *   dialler                      acceptor
  *   preface, hello        →
+ *                                (remembers the dialler's life)
  *                         ←      preface, hello     or preface, refusal
+ *   (remembers the acceptor's life)
  *   welcome, frames …     →                         or refusal
  *                         ←      frames …
  *
  * Both ends judge the other's hello before they call the connection open, so neither ever sends a
- * frame to a node that would refuse it.
+ * frame to a node that would refuse it. Both have the other's life on disk by then: see `storage/known-peers.ts`
+ * for why. While an end remembers, the other waits for it and says nothing.
  */
 
 import { StoreError } from '../core/errors.ts';
@@ -24,14 +27,20 @@ import {
   type Hello,
   type Refusal,
 } from './handshake-codec.ts';
-import { judgeHello, type HandshakeContext } from './handshake-rules.ts';
+import { identityOf, judgeHello, type HandshakeContext } from './handshake-rules.ts';
 
 export type HandshakeOutcome =
   | { readonly kind: 'open'; readonly peer: PeerIdentity; readonly rest: Uint8Array }
   /** This end refuses; the other has been told. */
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly peer: PeerIdentity | undefined }
-  /** The other end refuses, in its own words. */
-  | { readonly kind: 'refused-by-peer'; readonly refusal: Refusal };
+  /** The other end refuses, in its own words; `peer` is who it said it is, if it did. */
+  | { readonly kind: 'refused-by-peer'; readonly refusal: Refusal; readonly peer: PeerIdentity | undefined };
+
+/** Not an outcome yet: to be called back with `remembered` when the promise resolves. */
+export interface Remembering {
+  readonly kind: 'remembering';
+  readonly done: Promise<void>;
+}
 
 export class Handshake {
   readonly #context: HandshakeContext;
@@ -39,6 +48,7 @@ export class Handshake {
   readonly #reader = new HandshakeReader();
   #peer: Hello | undefined;
   #hasSentPreface = false;
+  #isRemembering = false;
 
   constructor(context: HandshakeContext, send: (bytes: Uint8Array) => void) {
     this.#context = context;
@@ -51,9 +61,24 @@ export class Handshake {
   }
 
   /** Takes in what arrived. Undefined until the outcome is known; after that, not to be called again. */
-  push(chunk: Uint8Array): HandshakeOutcome | undefined {
+  push(chunk: Uint8Array): HandshakeOutcome | Remembering | undefined {
+    this.#reader.push(chunk);
+    return this.#isRemembering ? undefined : this.#readOn();
+  }
+
+  /** Goes on after the life of the other end was remembered. */
+  remembered(): HandshakeOutcome | Remembering | undefined {
+    this.#isRemembering = false;
+    const hello = this.#peer;
+    if (hello === undefined) return undefined;
+    // A later life may have come meanwhile.
+    const refusal = judgeHello(hello, this.#context);
+    if (refusal !== undefined) return this.#refuse(refusal);
+    return this.#letIn(hello) ?? this.#readOn();
+  }
+
+  #readOn(): HandshakeOutcome | Remembering | undefined {
     try {
-      this.#reader.push(chunk);
       for (let message = this.#reader.next(); message !== undefined; message = this.#reader.next()) {
         const outcome = this.#onMessage(message);
         if (outcome !== undefined) return outcome;
@@ -65,16 +90,20 @@ export class Handshake {
     }
   }
 
+  get #peerIdentity(): PeerIdentity | undefined {
+    return this.#peer === undefined ? undefined : identityOf(this.#peer);
+  }
+
   get #isDialler(): boolean {
     return this.#context.dialled !== undefined;
   }
 
-  #onMessage(message: HandshakeMessage): HandshakeOutcome | undefined {
+  #onMessage(message: HandshakeMessage): HandshakeOutcome | Remembering | undefined {
     switch (message.kind) {
       case 'preface':
         return message.version === protocolVersion ? undefined : this.#refuseVersion(message.version);
       case 'refusal':
-        return { kind: 'refused-by-peer', refusal: message.refusal };
+        return { kind: 'refused-by-peer', refusal: message.refusal, peer: this.#peerIdentity };
       case 'hello':
         return this.#peer === undefined ? this.#onHello(message.hello) : this.#refuseOrder('a second hello');
       case 'welcome':
@@ -85,10 +114,17 @@ export class Handshake {
     }
   }
 
-  #onHello(hello: Hello): HandshakeOutcome | undefined {
+  #onHello(hello: Hello): HandshakeOutcome | Remembering | undefined {
     this.#peer = hello;
     const refusal = judgeHello(hello, this.#context);
     if (refusal !== undefined) return this.#refuse(refusal);
+    const done = this.#context.remember(identityOf(hello));
+    if (done === undefined) return this.#letIn(hello);
+    this.#isRemembering = true;
+    return { kind: 'remembering', done };
+  }
+
+  #letIn(hello: Hello): HandshakeOutcome | undefined {
     if (!this.#isDialler) {
       this.#introduce();
       return undefined;
@@ -119,7 +155,7 @@ export class Handshake {
 
   #refuse(refusal: Refusal): HandshakeOutcome {
     this.#say(encodeRefusal(refusal));
-    return { kind: 'refused', refusal, peer: this.#peer === undefined ? undefined : identityOf(this.#peer) };
+    return { kind: 'refused', refusal, peer: this.#peerIdentity };
   }
 
   #say(message: Uint8Array): void {
@@ -127,8 +163,4 @@ export class Handshake {
     this.#hasSentPreface = true;
     this.#send(message);
   }
-}
-
-function identityOf(hello: Hello): PeerIdentity {
-  return { id: hello.id, incarnation: hello.incarnation };
 }

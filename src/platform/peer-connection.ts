@@ -33,6 +33,8 @@ export class PeerConnection {
   readonly closed: Promise<void>;
   /** Whether frames wait for `flush`. Kept by the transport. */
   isQueued = false;
+  /** Monotonic time at which something last arrived; at first when it was opened. */
+  lastHeardMs: number;
   readonly #options: PeerConnectionOptions;
   readonly #queue: OutboundQueue;
   readonly #reader: FrameReader;
@@ -42,6 +44,7 @@ export class PeerConnection {
     const { socket, peer, onFrame } = options;
     this.peer = peer;
     this.openedMs = options.clock.monotonicNow();
+    this.lastHeardMs = this.openedMs;
     this.#options = options;
     this.#queue = new OutboundQueue({ socket, queueBytesMax: options.queueBytesMax });
     this.#reader = new FrameReader({
@@ -66,6 +69,7 @@ export class PeerConnection {
   /** Takes in bytes as they came from the socket: those behind the handshake are pushed from outside. */
   receive(chunk: Uint8Array): void {
     if (this.#isLost) return;
+    if (chunk.length > 0) this.lastHeardMs = this.#options.clock.monotonicNow();
     let refusal: string | undefined;
     try {
       refusal = this.#reader.push(chunk);

@@ -115,7 +115,7 @@ test('a past incarnation is refused and the present connection goes on', () =>
     await assert.rejects(RawPeer.join(node.port, helloOf(n1, { incarnation: 4 })));
     await node.observer.untilLogged(
       'peer.refused',
-      /^PAST_INCARNATION: n1 says incarnation 4, but n2 has seen 5/,
+      /^ID_IN_USE: n1 says incarnation 4 .*, but n2 has met incarnation 5 .* which is connected now/,
     );
     await present.write(lengthPrefix(1));
     await present.write(Uint8Array.of(9));
@@ -123,7 +123,15 @@ test('a past incarnation is refused and the present connection goes on', () =>
     assert.equal(handler.events.filter((event) => event.kind === 'disconnected').length, 0);
     present.socket.destroy();
     await handler.untilCount('disconnected', 1);
-    await assert.rejects(RawPeer.join(node.port, helloOf(n1, { incarnation: 4 })), 'nor after it is gone');
+    const late = await RawPeer.connect(node.port);
+    await late.write(encodePreface());
+    await late.write(encodeHello(helloOf(n1, { incarnation: 4 })));
+    assert.equal((await late.nextMessage()).kind, 'preface');
+    const answer = await late.nextMessage();
+    assert.ok(answer.kind === 'refusal', 'nor after it is gone');
+    assert.equal(answer.refusal.code, 'ROLLED_BACK');
+    assert.deepEqual(answer.refusal.known, { incarnation: 5, life: 1 });
+    await late.closed;
   }));
 
 test('of two processes whose handshakes overlap, the newer incarnation stays', () =>

@@ -3,19 +3,21 @@
  *
  * Of two nodes the one with the smaller id dials, so a pair never races to two connections. A peer that
  * connects anew has given its old connection up, or is a new process, so the newer connection replaces
- * the older one; a past incarnation is refused. Frames queued within one turn of the event loop leave
+ * the older one; a past life is refused. Frames queued within one turn of the event loop leave
  * in one write per peer at its end.
  */
 
 import type { Socket } from 'node:net';
 import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
+import { isSameLife, type NodeLife } from '../core/node-life.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LogLevel, Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
-import type { PeerIdentity, Transport, TransportHandler } from '../ports/transport.ts';
+import type { Admission, PeerIdentity, Transport, TransportHandler } from '../ports/transport.ts';
+import { LifeAdmission } from '../replica/life-admission.ts';
 import { ChangeLog } from './change-log.ts';
-import { prefaceFirstByte, type Hello } from './handshake-codec.ts';
+import { prefaceFirstByte, type Hello, type Refusal } from './handshake-codec.ts';
 import { dials, type HandshakeContext } from './handshake-rules.ts';
 import { HandshakeUnderWay, type HandshakeEnd } from './handshake-under-way.ts';
 import { PeerConnection } from './peer-connection.ts';
@@ -23,8 +25,9 @@ import { PeerDialer, type PeerAddress } from './peer-dialer.ts';
 import type { PortProtocol } from './port-sharing.ts';
 
 export interface TcpTransportOptions {
-  /** `incarnation`: an unsigned 32-bit integer, greater at every start. */
-  readonly self: { readonly id: NodeId; readonly incarnation: number };
+  readonly self: PeerIdentity;
+  /** Which lives of peers are let in; those met since the start of this transport decide unless told. */
+  readonly admission?: Admission;
   readonly clusterName: string;
   /** Of the placement table; both must be the same on all nodes. Unsigned 32-bit integers. */
   readonly epoch: number;
@@ -48,7 +51,7 @@ export class TcpTransport implements Transport {
   readonly #memberIds: ReadonlySet<NodeId>;
   readonly #dialers: readonly PeerDialer[];
   readonly #connections = new Map<NodeId, PeerConnection>();
-  readonly #newestIncarnations = new Map<NodeId, number>();
+  readonly #admission: Admission;
   readonly #accepted = new Set<HandshakeUnderWay>();
   readonly #changeLog = new ChangeLog();
   #queued: PeerConnection[] = [];
@@ -59,6 +62,7 @@ export class TcpTransport implements Transport {
   constructor(options: TcpTransportOptions) {
     const { self, clusterName, epoch, fingerprint, peers } = options;
     this.#options = options;
+    this.#admission = options.admission ?? new LifeAdmission();
     this.#own = { ...self, clusterName, epoch, fingerprint };
     this.#memberIds = new Set(peers.map((peer) => peer.id));
     this.#dialers = peers.filter((peer) => dials(self.id, peer.id)).map((peer) => this.#dialerOf(peer));
@@ -120,7 +124,7 @@ export class TcpTransport implements Transport {
       context: this.#contextFor(undefined),
       clock: this.#options.clock,
       timeoutMs: this.#options.handshakeTimeoutMs ?? limits.handshakeTimeoutMs,
-      onEnd: (end) => void this.#onHandshakeEnd(end, socket, from),
+      onEnd: (end) => void this.#onHandshakeEnd(end, socket, { address: from }),
       onReleased: () => this.#accepted.delete(handshake),
     });
     this.#accepted.add(handshake);
@@ -134,7 +138,7 @@ export class TcpTransport implements Transport {
       random,
       handshakeTimeoutMs,
       context: this.#contextFor(address.id),
-      onEnd: (end, socket) => this.#onHandshakeEnd(end, socket, address.id),
+      onEnd: (end, socket) => this.#onHandshakeEnd(end, socket, { dialled: address.id }),
     });
   }
 
@@ -143,12 +147,18 @@ export class TcpTransport implements Transport {
       own: this.#own,
       dialled,
       isMember: (id) => this.#memberIds.has(id),
-      newestIncarnation: (id) => this.#newestIncarnations.get(id),
+      judgeLife: (peer) => this.#admission.judge(peer, (known) => this.#isPresent(peer.id, known)),
+      remember: (peer) => this.#admission.remember(peer),
     };
   }
 
-  /** `source` is the peer that was dialled, or the address of whoever connected. */
-  #onHandshakeEnd(end: HandshakeEnd, socket: Socket, source: string): PeerConnection | undefined {
+  /** `address`: of whoever connected, when this end did not dial. */
+  #onHandshakeEnd(
+    end: HandshakeEnd,
+    socket: Socket,
+    { dialled, address }: { readonly dialled?: NodeId; readonly address?: string },
+  ): PeerConnection | undefined {
+    const source = dialled ?? address ?? 'an unknown address';
     switch (end.kind) {
       case 'open':
         return this.#open(end.peer, socket, end.rest);
@@ -160,6 +170,8 @@ export class TcpTransport implements Transport {
         return undefined;
       }
       case 'refused-by-peer':
+        // An address that was dialled is its peer's; whoever dialled us was let in by its own hello.
+        this.#tellRefusedLife(end.peer?.id ?? dialled, end.refusal);
         this.#sayOnce(source, 'warn', 'peer.refused-us', `${end.refusal.code}: ${end.refusal.message}`);
         return undefined;
       case 'broken':
@@ -170,11 +182,10 @@ export class TcpTransport implements Transport {
 
   #open(peer: PeerIdentity, socket: Socket, rest: Uint8Array): PeerConnection | undefined {
     // A newer process of the peer may have come first while this handshake was under way.
-    if (peer.incarnation < (this.#newestIncarnations.get(peer.id) ?? 0)) {
+    if (this.#admission.judge(peer, () => false) !== undefined) {
       socket.destroy();
       return undefined;
     }
-    this.#newestIncarnations.set(peer.id, peer.incarnation);
     this.#connections.get(peer.id)?.destroy('the peer made a new connection');
     const connection = new PeerConnection({
       socket,
@@ -190,9 +201,22 @@ export class TcpTransport implements Transport {
     this.#changeLog.forget(peer.id);
     this.#options.observer.count('peers.connected');
     this.#options.observer.log('info', 'peer.connected', `connected to ${peer.id}`, { ...peer });
+    this.#admission.welcomedBy(peer.id);
     this.#handler?.onConnected(peer);
     connection.receive(rest);
     return connection;
+  }
+
+  #tellRefusedLife(by: NodeId | undefined, { code, known }: Refusal): void {
+    if (by === undefined || known === undefined) return;
+    if (code === 'ROLLED_BACK' || code === 'ID_IN_USE') this.#admission.refusedBy(by, { code, known });
+  }
+
+  /** Whether that life of a peer is connected, and not just as the remains of a process that died. */
+  #isPresent(id: NodeId, life: NodeLife): boolean {
+    const connection = this.#connections.get(id);
+    if (connection === undefined || !isSameLife(connection.peer, life)) return false;
+    return this.#options.clock.monotonicNow() - connection.lastHeardMs < limits.peerPresentMs;
   }
 
   #onLost(connection: PeerConnection, reason: string): void {

@@ -4,8 +4,10 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { NodeLife } from '../core/node-life.ts';
 import type { LogLevel, Observer } from '../ports/observer.ts';
 import { contractFrameBytesMax, type TransportMember } from '../ports/transport-contract.ts';
+import { RecordingAdmission } from '../ports/transport-contract-admission.ts';
 import { SharedPort, type PortProtocol } from './port-sharing.ts';
 import { SystemClock } from './system-clock.ts';
 import { SystemRandom } from './system-random.ts';
@@ -67,6 +69,8 @@ export class TcpMember implements TransportMember {
   /** Changes apply from the next restart. */
   options: MemberOptions;
   incarnation = 1;
+  life = 1;
+  readonly admission = new RecordingAdmission();
   readonly #addresses: ReadonlyMap<NodeId, { readonly port: number }>;
   #transport: TcpTransport | undefined;
   #shared: SharedPort | undefined;
@@ -107,9 +111,11 @@ export class TcpMember implements TransportMember {
     this.#port = await this.#shared.listen();
   }
 
-  async restart(): Promise<void> {
+  async restart(next: NodeLife = { incarnation: this.incarnation + 1, life: this.life }): Promise<void> {
     await this.close();
-    this.incarnation += 1;
+    this.incarnation = next.incarnation;
+    this.life = next.life;
+    this.admission.refusals.length = 0;
     this.#transport = undefined;
     await this.listen();
   }
@@ -129,7 +135,8 @@ export class TcpMember implements TransportMember {
       random: new SystemRandom(),
       observer: this.observer,
       ...this.options,
-      self: { id: this.id, incarnation: this.incarnation },
+      admission: this.admission,
+      self: { id: this.id, incarnation: this.incarnation, life: this.life },
       peers: [...this.#addresses]
         .filter(([id]) => id !== this.id)
         .map(([id, { port }]) => ({ id, host: '127.0.0.1', port })),

@@ -28,7 +28,7 @@ export function lengthPrefix(length: number): Uint8Array {
 
 /** What the members of `transport-contract-members.ts` say of themselves. */
 export function helloOf(id: NodeId, changes: Partial<Hello> = {}): Hello {
-  return { id, clusterName: 'test', incarnation: 1, epoch: 1, fingerprint: 0xfeedface, ...changes };
+  return { id, clusterName: 'test', incarnation: 1, life: 1, epoch: 1, fingerprint: 0xfeedface, ...changes };
 }
 
 export class RawPeer {

@@ -8,6 +8,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { equalBytes } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
+import type { NodeLife } from '../core/node-life.ts';
+import type { RecordingAdmission } from './transport-contract-admission.ts';
 import type { PeerIdentity, Transport, TransportHandler } from './transport.ts';
 
 /** One node of a small cluster. */
@@ -15,9 +17,15 @@ export interface TransportMember {
   readonly id: NodeId;
   /** Of the node's present life. */
   readonly incarnation: number;
+  readonly life: number;
   readonly transport: Transport;
-  /** Begins the next life: stops the transport and makes one with a greater incarnation, not started yet. */
-  restart(): Promise<void>;
+  /** Which lives of peers it lets in, and what it was told of its own; it outlives the transport. */
+  readonly admission: RecordingAdmission;
+  /**
+   * Begins another life: stops the transport and makes one that is not started yet, with the next
+   * incarnation unless told.
+   */
+  restart(life?: NodeLife): Promise<void>;
 }
 
 /** The longest frame of the suite. */
@@ -231,7 +239,7 @@ export function testTransportContract(name: string, withTransports: WithTranspor
         await fromRight.untilCount('disconnected', 1);
         const last = fromRight.events.at(-1);
         assert.ok(last?.kind === 'disconnected' && last.reason.length > 0);
-        assert.deepEqual(last.peer, { id: right.id, incarnation: right.incarnation });
+        assert.deepEqual(last.peer, { id: right.id, incarnation: right.incarnation, life: right.life });
         for (const [one, other] of [
           [left, right],
           [right, left],
@@ -284,7 +292,7 @@ async function startAll(members: readonly TransportMember[]): Promise<readonly R
 }
 
 /** Starts both and waits until they are connected; returns what each was told. */
-async function startPair(
+export async function startPair(
   left: TransportMember,
   right: TransportMember,
 ): Promise<readonly [RecordingHandler, RecordingHandler]> {
@@ -295,7 +303,8 @@ async function startPair(
   return [atLeft, atRight];
 }
 
-function patterned(length: number, seed: number): Uint8Array {
+/** Bytes that differ from place to place and from seed to seed. */
+export function patterned(length: number, seed: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let index = 0; index < length; index++) bytes[index] = (index * 31 + seed * 7 + (index >>> 8)) & 0xff;
   return bytes;

@@ -3,17 +3,41 @@
  *
  * Delivery is at most once per send on a healthy connection, in order per connection, and without any
  * promise otherwise: frames may be lost, and in the simulator doubled and reordered. The transport
- * performs the handshake (cluster name, placement epoch and fingerprint, incarnation) before it reports a peer as
- * connected, keeps one connection per peer, and reconnects by itself with jittered backoff.
+ * performs the handshake (cluster name, placement epoch and fingerprint, the lives of both ends) before it reports a
+ * peer as connected, keeps one connection per peer, and reconnects by itself with jittered backoff.
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { NodeLife } from '../core/node-life.ts';
 
-/** Who is at the other end, as its handshake said. */
-export interface PeerIdentity {
+/** Who is at the other end, as its handshake said. Its incarnation is new at every start: replies to a past one are void. */
+export interface PeerIdentity extends NodeLife {
   readonly id: NodeId;
-  /** New at every start of the peer: replies to a past incarnation are void. */
-  readonly incarnation: number;
+}
+
+/** Why a life is not let in: whoever refuses it knows another life of that node, which is not older. */
+export interface LifeRefusal {
+  /** `ID_IN_USE`: the known life is connected to whoever refuses, and was heard lately. */
+  readonly code: 'ROLLED_BACK' | 'ID_IN_USE';
+  readonly known: NodeLife;
+}
+
+/**
+ * Which lives of peers a transport lets in; and it hears how peers take this node's own. Asked by each end before
+ * a connection opens: no frame is sent or delivered on one that either end refused.
+ */
+export interface Admission {
+  /** Why `peer` is not let in, if so. `isPresent`: whether that life is connected here and was heard lately. */
+  judge(peer: PeerIdentity, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined;
+  /**
+   * Keeps the life of a peer that was let in. The connection opens when the promise resolves; it never rejects.
+   * Undefined: it is kept already.
+   */
+  remember(peer: PeerIdentity): Promise<void> | undefined;
+  /** A connection to the peer has opened: it took this node's life as the latest. */
+  welcomedBy(peer: NodeId): void;
+  /** The peer does not let this node's life in. May be told again at every attempt to connect. */
+  refusedBy(peer: NodeId, refusal: LifeRefusal): void;
 }
 
 export interface TransportHandler {

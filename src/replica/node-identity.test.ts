@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
-import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { SimRandom } from '../sim/sim-random.ts';
 import { NodeIdentity } from './node-identity.ts';
@@ -20,12 +19,11 @@ const config: NodeConfig = {
 
 function open(
   disk: SimDisk,
-  options: { readonly config?: NodeConfig; readonly clock?: ManualClock; readonly seed?: number } = {},
+  options: { readonly config?: NodeConfig; readonly seed?: number } = {},
 ): Promise<NodeIdentity> {
   return NodeIdentity.open({
     disk: disk.session(),
     config: options.config ?? config,
-    clock: options.clock ?? new ManualClock(),
     random: new SimRandom(options.seed ?? 1),
   });
 }
@@ -47,13 +45,49 @@ test('a bound of the clock that was saved is where the next life starts', async 
   assert.equal((await open(disk)).clockBoundAtStartMs, 5_000_000);
 });
 
-test('a node that lost its disk has a greater incarnation still, and never the actor of before', async () => {
-  const clock = new ManualClock();
-  const first = await open(new SimDisk(), { clock });
-  clock.advance(2_000);
-  const second = await open(new SimDisk(), { clock, seed: 2 });
-  assert.ok(second.incarnation > first.incarnation);
-  assert.notEqual(second.actor, first.actor);
+test('a start on an empty disk is incarnation 1 whatever the clock says, so that peers that know more notice', async () => {
+  const disk = new SimDisk();
+  assert.equal((await open(disk)).incarnation, 1);
+  assert.equal((await open(disk)).incarnation, 2);
+  assert.equal((await open(new SimDisk())).incarnation, 1);
+});
+
+test('two starts are two lives, also from copies of one disk', async () => {
+  const first = await open(new SimDisk(), { seed: 1 });
+  const second = await open(new SimDisk(), { seed: 2 });
+  assert.equal(first.incarnation, second.incarnation);
+  assert.notEqual(first.self.life, second.self.life);
+});
+
+test('the next life comes after the one that a peer knows, as another actor, and is on the disk', async () => {
+  const disk = new SimDisk();
+  const first = await open(disk);
+  await first.saveClockBound(5_000_000);
+  const next = await first.nextLife({ incarnation: 41, life: 9 });
+  disk.crash({ unsynced: 'lose' });
+  assert.equal(next.incarnation, 42);
+  assert.notEqual(next.actor, first.actor);
+  assert.notEqual(next.self.life, first.self.life);
+  assert.equal(next.clockBoundAtStartMs, 5_000_000);
+  const restarted = await open(disk, { seed: 3 });
+  assert.equal(restarted.incarnation, 43);
+  assert.equal(restarted.actor, next.actor);
+});
+
+test('a past life saves nothing over the state of the next', async () => {
+  const disk = new SimDisk();
+  const first = await open(disk);
+  const early = first.saveClockBound(1_000);
+  const next = first.nextLife({ incarnation: 41, life: 9 });
+  await assert.rejects(first.saveClockBound(2_000), { code: 'STOPPING' });
+  await early.catch(() => undefined);
+  const { incarnation } = await next;
+  assert.equal((await open(disk)).incarnation, incarnation + 1);
+});
+
+test('there is no life after the last incarnation', async () => {
+  const identity = await open(new SimDisk());
+  await assert.rejects(identity.nextLife({ incarnation: 0xffff_ffff, life: 1 }), { code: 'ID_IN_USE' });
 });
 
 test('a data directory of another node, cluster or number of partitions is refused and left as it is', async () => {

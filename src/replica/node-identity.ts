@@ -1,38 +1,53 @@
 /**
  * Who this process is in the life of the cluster.
  *
- * An identity is the node's id, its incarnation (new at every start, on disk before it is used, so that
- * replies to a past life are void) and its actor (the name in its dots: id and the generation of its
- * disk, so that a node that lost its disk never mints a dot again that exists already).
+ * An identity is the node's id, its life (an incarnation, new at every start and on disk before it is used, so that
+ * replies to a past life are void, and a random number; see `core/node-life.ts`) and its actor (the name in its
+ * dots: id and the generation of its disk, so that a node that lost its disk never mints a dot again that
+ * exists already).
+ *
+ * The incarnation is a plain count, without help from a clock: only then is one that comes back with an old or an
+ * empty disk not greater than what its peers have met, and they notice. Such a node begins its `nextLife`
+ * after the one they know, under a new generation.
  */
 
 import type { NodeConfig } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import { incarnationMax, type NodeLife } from '../core/node-life.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Random } from '../ports/random.ts';
+import type { PeerIdentity } from '../ports/transport.ts';
 import { loadNodeState, saveNodeState, type NodeState } from '../storage/node-state.ts';
 
 const generationAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
 const generationLength = 6;
-const incarnationMax = 0xffff_ffff;
+const lifeBound = 2 ** 32;
 
 export class NodeIdentity {
-  readonly incarnation: number;
+  /** This process as its peers see it. */
+  readonly self: PeerIdentity;
   /** The actor of every dot minted here. */
   readonly actor: string;
   /** Every clock reading used before this start lies below it. */
   readonly clockBoundAtStartMs: number;
   readonly #disk: Disk;
+  readonly #random: Random;
   #state: NodeState;
   #saving: Promise<void> = Promise.resolve();
+  #isOver = false;
 
-  private constructor(disk: Disk, state: NodeState) {
+  private constructor(disk: Disk, random: Random, state: NodeState) {
     this.#disk = disk;
+    this.#random = random;
     this.#state = state;
-    this.incarnation = state.incarnation;
+    const { nodeId, incarnation } = state;
+    this.self = { id: nodeId, incarnation, life: random.below(lifeBound) };
     this.actor = `${state.nodeId}.${state.generation}`;
     this.clockBoundAtStartMs = state.clockBoundWallMs;
+  }
+
+  get incarnation(): number {
+    return this.self.incarnation;
   }
 
   /**
@@ -42,29 +57,44 @@ export class NodeIdentity {
   static async open(options: {
     readonly disk: Disk;
     readonly config: NodeConfig;
-    readonly clock: Clock;
     readonly random: Random;
   }): Promise<NodeIdentity> {
-    const { disk, config, clock, random } = options;
+    const { disk, config, random } = options;
     const previous = await loadNodeState(disk);
     if (previous !== undefined) refuseForeign(previous, config);
-    // Seconds of the wall clock keep incarnations rising even when the disk was lost in between.
-    const wallSeconds = Math.floor(clock.wallNow() / 1000);
     const state: NodeState = {
       nodeId: config.id,
       clusterName: config.clusterName,
       partitions: config.partitions,
       generation: previous?.generation ?? newGeneration(random),
-      incarnation: Math.min(Math.max((previous?.incarnation ?? 0) + 1, wallSeconds), incarnationMax),
+      incarnation: incarnationAfter(previous?.incarnation ?? 0),
       clockBoundWallMs: previous?.clockBoundWallMs ?? 0,
     };
     await saveNodeState(disk, state);
-    return new NodeIdentity(disk, state);
+    return new NodeIdentity(disk, random, state);
+  }
+
+  /**
+   * Begins the life after one that a peer knows and this disk does not: a greater incarnation, and a new actor,
+   * since the old one may have minted dots that this disk has no record of. Durable when it resolves.
+   * This identity saves nothing more from the call on.
+   */
+  async nextLife(known: NodeLife): Promise<NodeIdentity> {
+    this.#isOver = true;
+    await this.#saving;
+    const state: NodeState = {
+      ...this.#state,
+      generation: newGeneration(this.#random),
+      incarnation: incarnationAfter(Math.max(known.incarnation, this.incarnation)),
+    };
+    await saveNodeState(this.#disk, state);
+    return new NodeIdentity(this.#disk, this.#random, state);
   }
 
   /** Makes it durable that clock readings below `wallMs` may have been used. */
   saveClockBound(wallMs: number): Promise<void> {
     const save = async (): Promise<void> => {
+      if (this.#isOver) throw new StoreError('STOPPING', 'this life of the node is over');
       const state = { ...this.#state, clockBoundWallMs: wallMs };
       await saveNodeState(this.#disk, state);
       this.#state = state;
@@ -74,6 +104,12 @@ export class NodeIdentity {
     this.#saving = saving.catch(() => undefined);
     return saving;
   }
+}
+
+/** Throws `ID_IN_USE` when there is none: a node does not come so far in a thousand years. */
+function incarnationAfter(incarnation: number): number {
+  if (incarnation < incarnationMax) return incarnation + 1;
+  throw new StoreError('ID_IN_USE', `incarnation ${incarnation} is the last one; give this node another id`);
 }
 
 function newGeneration(random: Random): string {

@@ -9,7 +9,7 @@ const health = (): PeerHealth => new PeerHealth({ peers: [peer], peerDownAfterMs
 test('a peer is up from its connection until it was silent for too long', () => {
   const deciding = health();
   assert.equal(deciding.isUp(peer, 0), false);
-  deciding.connected({ id: peer, incarnation: 1 }, 0);
+  deciding.connected({ id: peer, incarnation: 1, life: 1 }, 0);
   assert.equal(deciding.isUp(peer, 1_599), true);
   assert.equal(deciding.isUp(peer, 1_600), false);
   deciding.heard(peer, 1_700);
@@ -18,21 +18,21 @@ test('a peer is up from its connection until it was silent for too long', () => 
 
 test('a connection that ends takes the peer down at once', () => {
   const deciding = health();
-  deciding.connected({ id: peer, incarnation: 1 }, 0);
-  deciding.disconnected({ id: peer, incarnation: 1 });
+  deciding.connected({ id: peer, incarnation: 1, life: 1 }, 0);
+  deciding.disconnected({ id: peer, incarnation: 1, life: 1 });
   assert.equal(deciding.isUp(peer, 1), false);
 });
 
 test('the end of a connection of a past incarnation says nothing about the present one', () => {
   const deciding = health();
-  deciding.connected({ id: peer, incarnation: 2 }, 0);
-  deciding.disconnected({ id: peer, incarnation: 1 });
+  deciding.connected({ id: peer, incarnation: 2, life: 1 }, 0);
+  deciding.disconnected({ id: peer, incarnation: 1, life: 1 });
   assert.equal(deciding.isUp(peer, 1), true);
 });
 
 test('a node that stood still itself does not hold the silence against its peers', () => {
   const deciding = health();
-  deciding.connected({ id: peer, incarnation: 1 }, 0);
+  deciding.connected({ id: peer, incarnation: 1, life: 1 }, 0);
   deciding.tick(0);
   deciding.tick(500);
   deciding.tick(10_000);
@@ -44,7 +44,7 @@ test('a node that stood still itself does not hold the silence against its peers
 test('a node outside the membership is never up', () => {
   const stranger = 'n9' as NodeId;
   const deciding = health();
-  deciding.connected({ id: stranger, incarnation: 1 }, 0);
+  deciding.connected({ id: stranger, incarnation: 1, life: 1 }, 0);
   deciding.heard(stranger, 0);
   assert.equal(deciding.isUp(stranger, 0), false);
 });

@@ -49,8 +49,8 @@ test('a reply of the incarnation that was asked ends the call and its timer', ()
   const results: CallResult[] = [];
   remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
   const header = headerSent(sent);
-  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
-  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   assert.deepEqual(results, [{ kind: 'pong' }]);
   assert.equal(clock.timers, 0);
 });
@@ -60,9 +60,9 @@ test('replies to a past life, from a past life, or from a node not asked match n
   const results: CallResult[] = [];
   remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
   const header = headerSent(sent);
-  remote.onReply({ id: n2, incarnation: 1 }, { ...header, incarnation: 6 }, { kind: 'pong' });
-  remote.onReply({ id: n2, incarnation: 2 }, header, { kind: 'pong' });
-  remote.onReply({ id: n3, incarnation: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, { ...header, incarnation: 6 }, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 2, life: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n3, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   assert.deepEqual(results, []);
 });
 
@@ -79,7 +79,7 @@ test('the end of a connection ends what that peer was asked, at once', () => {
   const { clock, remote } = calls();
   const results: CallResult[] = [];
   remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
-  remote.onDisconnected({ id: n2, incarnation: 1 });
+  remote.onDisconnected({ id: n2, incarnation: 1, life: 1 });
   assert.deepEqual(results, [{ kind: 'unreachable' }]);
   assert.equal(clock.timers, 0);
 });
@@ -109,9 +109,9 @@ test('a reply that comes after the timeout reaches an asker that still cares, on
   );
   clock.advance(150);
   const header = headerSent(sent);
-  remote.onReply({ id: n2, incarnation: 2 }, header, { kind: 'pong' });
-  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
-  remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 2, life: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   assert.deepEqual(results, ['timeout']);
   assert.deepEqual(late, ['n2 pong']);
   assert.equal(clock.timers, 0);
@@ -128,7 +128,7 @@ test('a late reply is waited for as long again and no longer, and for a bounded 
   const headers = sent.map(([, header]) => header);
   const reply = (index: number): void => {
     const header = headers[index];
-    if (header !== undefined) remote.onReply({ id: n2, incarnation: 1 }, header, { kind: 'pong' });
+    if (header !== undefined) remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   };
   reply(0);
   reply(limits.lateRepliesMax);
@@ -147,7 +147,7 @@ test('the failure detector hears of quick answers, of timeouts, and of timers th
   });
   remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
   clock.advance(3);
-  remote.onReply({ id: n2, incarnation: 1 }, headerSent(sent), { kind: 'pong' });
+  remote.onReply({ id: n2, incarnation: 1, life: 1 }, headerSent(sent), { kind: 'pong' });
   remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
   clock.advance(200);
   assert.deepEqual(told, ['n2 answered in 3', 'timer 0 late', 'n2 silent for 100']);

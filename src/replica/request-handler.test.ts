@@ -81,7 +81,7 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
     new Promise((resolve) => {
       replies.push(resolve);
       const header = { epoch, incarnation: 1, sequence: 1, clock: { wallMs, counter: 0 } };
-      handler.onFrame({ id: n2, incarnation: 1 }, encodeRequest(header, request));
+      handler.onFrame({ id: n2, incarnation: 1, life: 1 }, encodeRequest(header, request));
     });
   return { store, handler, counters, ask };
 }
@@ -140,7 +140,7 @@ test('a node whose disk has lost something still answers, but as no evidence', a
 
 test('a frame that does not parse is counted and answered by nothing', async () => {
   const { store, handler, counters } = await startHandler();
-  handler.onFrame({ id: n2, incarnation: 1 }, Uint8Array.of(1, 2, 3));
+  handler.onFrame({ id: n2, incarnation: 1, life: 1 }, Uint8Array.of(1, 2, 3));
   assert.equal(counters.read('frames.refused'), 1);
   await store.close();
 });

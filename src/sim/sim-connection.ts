@@ -2,10 +2,12 @@
  * One simulated TCP connection between two lives of two nodes.
  *
  * Each end learns on its own that the connection stands or has ended; in between it may send into the
- * void. The accepting end knows first, as with a real handshake.
+ * void. The accepting end knows first, as with a real handshake. Before that each end judges the life at the
+ * other and remembers it, as `platform/handshake.ts` does; what a disk takes for that the handshake takes too.
  */
 
 import type { NodeId } from '../core/config.ts';
+import { limits } from '../core/limits.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { SimTransport } from './sim-transport.ts';
 
@@ -28,6 +30,8 @@ export class SimConnection {
   readonly #network: SimNetwork;
   #isAbandoned = false;
   #isEstablished = false;
+  /** The handshake came to nothing. */
+  #hasFailed = false;
 
   constructor(network: SimNetwork, dialer: SimTransport, acceptor: SimTransport) {
     this.#network = network;
@@ -57,20 +61,48 @@ export class SimConnection {
     const there = (): number => this.#network.delayMicros(dialer.transport.id, acceptor.transport.id);
     const back = (): number => this.#network.delayMicros(acceptor.transport.id, dialer.transport.id);
     const { scheduler } = this.#network;
-    scheduler.after(there() + back() + there(), () => {
-      // Known before the acceptor is told, who may send at once: nothing arrives before the dialer knows too.
-      dialer.opensAtMicros = scheduler.nowMicros + back();
-      const isPossible =
-        !this.#network.isPairBlocked(this) &&
-        dialer.transport.isListening &&
-        acceptor.transport.accept(this, acceptor, dialer.transport);
-      if (!isPossible) return this.#fail();
-      this.#isEstablished = true;
-      scheduler.at(dialer.opensAtMicros, () => {
-        if (acceptor.isOpen && dialer.transport.accept(this, dialer, acceptor.transport)) return;
-        this.#fail();
+    scheduler.after(limits.handshakeTimeoutMs * 1_000, () => this.#fail());
+    this.#introduce(dialer, acceptor, there(), () => {
+      this.#introduce(acceptor, dialer, back(), () => {
+        scheduler.after(there(), () => this.#open(back()));
       });
     });
+  }
+
+  /** After a delay one end's hello is at the other, which judges and remembers it, and only then goes on. */
+  #introduce(from: ConnectionEnd, to: ConnectionEnd, delayMicros: number, onward: () => void): void {
+    const { scheduler } = this.#network;
+    scheduler.after(delayMicros, () => {
+      if (!this.#isPossible(to)) return this.#fail();
+      const { transport } = to;
+      const refusal = transport.judge(from.transport.self);
+      if (refusal !== undefined) {
+        const delay = this.#network.delayMicros(transport.id, from.transport.id);
+        scheduler.after(delay, () => from.transport.refusedBy(transport.id, refusal));
+        return this.#fail();
+      }
+      const remembering = transport.remember(from.transport.self);
+      if (remembering === undefined) onward();
+      else void remembering.then(onward);
+    });
+  }
+
+  #open(backMicros: number): void {
+    const [dialer, acceptor] = this.ends;
+    const { scheduler } = this.#network;
+    // Known before the acceptor is told, who may send at once: nothing arrives before the dialer knows too.
+    dialer.opensAtMicros = scheduler.nowMicros + backMicros;
+    const isOpen = this.#isPossible(dialer) && acceptor.transport.accept(this, acceptor, dialer.transport);
+    if (!isOpen) return this.#fail();
+    this.#isEstablished = true;
+    scheduler.at(dialer.opensAtMicros, () => {
+      if (acceptor.isOpen && dialer.transport.accept(this, dialer, acceptor.transport)) return;
+      this.#close();
+    });
+  }
+
+  #isPossible(end: ConnectionEnd): boolean {
+    return !this.#hasFailed && !this.#network.isPairBlocked(this) && end.transport.isListening;
   }
 
   /** Carries a frame from one end to the other, as the link allows. */
@@ -105,12 +137,13 @@ export class SimConnection {
 
   /** One end learns that the connection is over. */
   close(end: ConnectionEnd, reason: string): void {
+    if (!this.#isEstablished) return this.#fail();
     if (end.isOpen) {
       end.isOpen = false;
       end.held = [];
       end.transport.lost(this, this.#otherEnd(end).transport, reason);
     }
-    if (this.#isEstablished && !this.ends[0].isOpen && !this.ends[1].isOpen) this.#network.forget(this);
+    if (!this.ends[0].isOpen && !this.ends[1].isOpen) this.#network.forget(this);
   }
 
   /** The life at one end is over, and the end with it; the other does not know yet. */
@@ -156,9 +189,21 @@ export class SimConnection {
     });
   }
 
+  /** The handshake comes to nothing; without effect on a connection that stands. */
   #fail(): void {
+    if (this.#hasFailed || this.#isEstablished) return;
+    this.#hasFailed = true;
+    this.#giveUp();
+  }
+
+  /** The acceptor held it for open and the dialer does not. */
+  #close(): void {
+    this.close(this.ends[1], 'the handshake failed');
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
     const [dialer, acceptor] = this.ends;
-    this.close(acceptor, 'the handshake failed');
     this.#network.forget(this);
     dialer.transport.dialFailed(acceptor.transport.id);
   }

@@ -67,7 +67,7 @@ class World {
   live(id: NodeId, incarnation = 1): Life {
     const scope = new ProcessScope(id, this.scheduler);
     const listener = new Listener();
-    const transport = this.network.attach({ id, incarnation, scope });
+    const transport = this.network.attach({ self: { id, incarnation, life: 1 }, scope });
     void transport.start(listener);
     return { transport, listener, scope };
   }

@@ -8,6 +8,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { Admission, PeerIdentity } from '../ports/transport.ts';
 import type { Narrator } from './narrator.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimConnection } from './sim-connection.ts';
@@ -82,14 +83,15 @@ export class SimNetwork {
 
   /** The transport of a new life of a node. */
   attach(options: {
-    readonly id: NodeId;
-    readonly incarnation: number;
+    readonly self: PeerIdentity;
     readonly scope: ProcessScope;
+    readonly admission?: Admission;
   }): SimTransport {
-    const peers = this.#members.filter((id) => id !== options.id);
+    const { id } = options.self;
+    const peers = this.#members.filter((member) => member !== id);
     const transport = new SimTransport({ ...options, network: this, peers });
-    this.#transports.set(options.id, transport);
-    for (const connection of this.#connectionsOf(options.id, transport)) {
+    this.#transports.set(id, transport);
+    for (const connection of this.#connectionsOf(id, transport)) {
       if (!this.isPairBlocked(connection)) {
         this.#closeSoon(connection, staleResetMicrosMax, 'reset by a restarted peer');
       }

@@ -2,18 +2,22 @@
  * One simulated machine: its disk and clock, which outlive the process, and the life that runs on them.
  *
  * The life is the real code (store, identity, node) over simulated ports. A crash ends it between two
- * events or in the midst of a disk operation or a send; the disk then loses what the crash says.
+ * events or in the midst of a disk operation or a send; the disk then loses what the crash says. A life whose disk
+ * turns out to be an old one goes on as the next incarnation within the same process, as `cli/compose-node.ts` does.
  */
 
 import type { NodeConfig, NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
+import type { NodeLife } from '../core/node-life.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk, ReleaseLock } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
+import { LifeAdmission } from '../replica/life-admission.ts';
 import { NodeIdentity } from '../replica/node-identity.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import { DynamoNode, placementFor } from '../replica/node.ts';
+import { KnownPeers } from '../storage/known-peers.ts';
 import type { Store } from '../storage/store.ts';
 import { latencyMicros, ordinaryDisk, type DiskLatency } from './disk-latency.ts';
 import { NarratedStore } from './narrated-store.ts';
@@ -51,6 +55,16 @@ interface Life {
   releaseLock: ReleaseLock | undefined;
   node: DynamoNode | undefined;
   store: Store | undefined;
+}
+
+/** What outlives the change to another incarnation within one process. */
+interface ProcessParts {
+  readonly life: Life;
+  readonly store: Store;
+  readonly knownPeers: KnownPeers;
+  readonly clock: Clock;
+  readonly random: SimRandom;
+  readonly observer: Observer;
 }
 
 export class SimNode {
@@ -174,22 +188,10 @@ export class SimNode {
       const isHeard = narrator !== undefined || traceLog !== undefined;
       const store = isHeard ? new NarratedStore(this.id, opened, { narrator, traceLog }) : opened;
       life.store = store;
-      const identityRandom = lifeRandom.fork('identity');
-      const identity = await NodeIdentity.open({ disk, config, clock, random: identityRandom });
-      const node = new DynamoNode({
-        config,
-        placement: placementFor(config),
-        identity,
-        store,
-        transport: this.#network.attach({ id: this.id, incarnation: identity.incarnation, scope }),
-        clock,
-        random: lifeRandom.fork('node'),
-        observer,
-        checksum: crc32,
-      });
-      await node.start();
-      life.node = node;
-      this.#tell('serves', `serves, incarnation ${identity.incarnation}`);
+      const identity = await NodeIdentity.open({ disk, config, random: lifeRandom.fork('identity') });
+      const members = config.members.map((member) => member.id);
+      const knownPeers = await KnownPeers.open({ disk, members, observer });
+      await this.#serve({ life, store, knownPeers, clock, random: lifeRandom, observer }, identity);
     } catch (error) {
       // What the code of a dead process still throws reaches nobody.
       if (this.#life !== life) return await new Promise(() => undefined);
@@ -198,6 +200,65 @@ export class SimNode {
         cause: error,
       });
     }
+  }
+
+  async #serve(parts: ProcessParts, identity: NodeIdentity): Promise<void> {
+    const { life, store, knownPeers, clock, random, observer } = parts;
+    const admission = new LifeAdmission({
+      self: identity.self,
+      memory: knownPeers,
+      monotonicNow: () => clock.monotonicNow(),
+      events: {
+        onRolledBack: (by, known) => void this.#beginNextLife(parts, identity, { by, known }),
+        onIdInUse: (reason) => this.#exitAsTwin(life, reason),
+      },
+    });
+    const node = new DynamoNode({
+      config: this.#config,
+      placement: placementFor(this.#config),
+      identity,
+      store,
+      transport: this.#network.attach({ self: identity.self, scope: life.scope, admission }),
+      clock,
+      random: random.fork(`node ${identity.incarnation}`),
+      observer,
+      checksum: crc32,
+    });
+    await node.start();
+    life.node = node;
+    this.#tell('serves', `serves, incarnation ${identity.incarnation}`);
+  }
+
+  /** The disk was lost or set back: goes on as a new actor, without evidence. */
+  async #beginNextLife(
+    parts: ProcessParts,
+    identity: NodeIdentity,
+    { by, known }: { readonly by: NodeId; readonly known: NodeLife },
+  ): Promise<void> {
+    const { life } = parts;
+    this.#world.sometimes.count('life.rolled-back');
+    this.#tell('rolled-back', `finds out from ${by} that its disk is an old one`);
+    const former = life.node;
+    life.node = undefined;
+    try {
+      await former?.stop();
+      await this.#serve(parts, await identity.nextLife(known));
+    } catch (error) {
+      if (this.#life === life) this.#endWith(life, `cannot begin its next life: ${errorMessageOf(error)}`);
+    }
+  }
+
+  #exitAsTwin(life: Life, reason: string): void {
+    this.#world.sometimes.count('exit.id-in-use');
+    this.#endWith(life, reason);
+  }
+
+  /** The process ends itself, between two events. */
+  #endWith(life: Life, reason: string): void {
+    this.#tell('ends', `ends: ${reason}`);
+    this.#world.scheduler.after(1, () => {
+      if (this.#life === life) this.#exitNow();
+    });
   }
 
   /** Stops in good order; rejects when that fails, and the process is over all the same. */

@@ -1,5 +1,12 @@
-import { testTransportContract, type TransportMember } from '../ports/transport-contract.ts';
+import {
+  testTransportContract,
+  type TransportMember,
+  type WithTransports,
+} from '../ports/transport-contract.ts';
+import { testTransportLives } from '../ports/transport-contract-lives.ts';
+import { RecordingAdmission } from '../ports/transport-contract-admission.ts';
 import type { NodeId } from '../core/config.ts';
+import type { NodeLife } from '../core/node-life.ts';
 import type { Transport } from '../ports/transport.ts';
 import { inMacrotask } from './drain.ts';
 import { ProcessScope } from './process-scope.ts';
@@ -9,6 +16,8 @@ import { simulate, type World } from './simulation.ts';
 class SimMember implements TransportMember {
   readonly id: NodeId;
   incarnation = 1;
+  life = 1;
+  readonly admission = new RecordingAdmission();
   transport: Transport;
   readonly #world: World;
   readonly #network: SimNetwork;
@@ -20,21 +29,23 @@ class SimMember implements TransportMember {
     this.transport = this.#nextLife();
   }
 
-  async restart(): Promise<void> {
+  async restart(next: NodeLife = { incarnation: this.incarnation + 1, life: this.life }): Promise<void> {
     await this.transport.stop();
-    this.incarnation += 1;
+    this.incarnation = next.incarnation;
+    this.life = next.life;
+    this.admission.refusals.length = 0;
     this.transport = this.#nextLife();
   }
 
   #nextLife(): Transport {
-    const { id, incarnation } = this;
+    const { id, incarnation, life, admission } = this;
     const scope = new ProcessScope(`${id}#${incarnation}`, this.#world.scheduler);
-    return this.#network.attach({ id, incarnation, scope });
+    return this.#network.attach({ self: { id, incarnation, life }, scope, admission });
   }
 }
 
 for (const seed of [1, 2, 3]) {
-  testTransportContract(`simulated network, seed ${seed}`, async (ids, body) => {
+  const withTransports: WithTransports = async (ids, body) => {
     await inMacrotask(() =>
       simulate({ seed }, async (world) => {
         const random = world.random.fork('network');
@@ -44,5 +55,7 @@ for (const seed of [1, 2, 3]) {
         await Promise.all(members.map((member) => member.transport.stop()));
       }),
     );
-  });
+  };
+  testTransportContract(`simulated network, seed ${seed}`, withTransports);
+  testTransportLives(`simulated network, seed ${seed}`, withTransports);
 }

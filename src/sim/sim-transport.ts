@@ -3,7 +3,16 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { PeerIdentity, Transport, TransportHandler } from '../ports/transport.ts';
+import { limits } from '../core/limits.ts';
+import { isSameLife } from '../core/node-life.ts';
+import type {
+  Admission,
+  LifeRefusal,
+  PeerIdentity,
+  Transport,
+  TransportHandler,
+} from '../ports/transport.ts';
+import { LifeAdmission } from '../replica/life-admission.ts';
 import type { ProcessScope } from './process-scope.ts';
 import type { ConnectionEnd, SimConnection } from './sim-connection.ts';
 import type { SimNetwork } from './sim-network.ts';
@@ -12,16 +21,18 @@ interface OpenPeer {
   readonly connection: SimConnection;
   readonly end: ConnectionEnd;
   readonly identity: PeerIdentity;
+  /** When something last arrived; at first when it was opened. */
+  lastHeardMicros: number;
 }
 
 /** Pause before a failed or lost connection is dialled again; it doubles up to the greater one. */
 const redialMicros = { min: 20_000, max: 1_000_000 };
 
 export class SimTransport implements Transport {
-  readonly id: NodeId;
-  readonly incarnation: number;
-  readonly #network: SimNetwork;
+  readonly self: PeerIdentity;
   readonly scope: ProcessScope;
+  readonly #network: SimNetwork;
+  readonly #admission: Admission;
   readonly #peerIds: readonly NodeId[];
   readonly #open = new Map<NodeId, OpenPeer>();
   readonly #backoffMicros = new Map<NodeId, number>();
@@ -29,17 +40,22 @@ export class SimTransport implements Transport {
   #handler: TransportHandler | undefined;
 
   constructor(options: {
-    readonly id: NodeId;
-    readonly incarnation: number;
+    readonly self: PeerIdentity;
     readonly scope: ProcessScope;
+    /** Those met since the start of this transport decide unless told. */
+    readonly admission?: Admission;
     readonly network: SimNetwork;
     readonly peers: readonly NodeId[];
   }) {
-    this.id = options.id;
-    this.incarnation = options.incarnation;
+    this.self = options.self;
     this.scope = options.scope;
+    this.#admission = options.admission ?? new LifeAdmission();
     this.#network = options.network;
     this.#peerIds = options.peers;
+  }
+
+  get id(): NodeId {
+    return this.self.id;
   }
 
   /** Whether this life takes part: started, not stopped, not dead. */
@@ -76,13 +92,35 @@ export class SimTransport implements Transport {
     return Promise.resolve();
   }
 
+  /** Why the life of a peer is not let in, if so. */
+  judge(peer: PeerIdentity): LifeRefusal | undefined {
+    return this.#admission.judge(peer, (known) => {
+      const open = this.#open.get(peer.id);
+      if (open === undefined || !isSameLife(open.identity, known)) return false;
+      return this.#network.scheduler.nowMicros - open.lastHeardMicros < limits.peerPresentMs * 1_000;
+    });
+  }
+
+  /** Keeps the life of a peer; undefined when nothing has to be waited for. */
+  remember(peer: PeerIdentity): Promise<void> | undefined {
+    return this.#admission.remember(peer);
+  }
+
+  /** A peer does not let this life in. */
+  refusedBy(peer: NodeId, refusal: LifeRefusal): void {
+    this.scope.enter(() => {
+      if (this.isListening) this.#admission.refusedBy(peer, refusal);
+    });
+  }
+
   /**
    * A connection to a peer stands, whoever dialled it; an older one to a past life of the peer is over.
-   * False when this life takes none: it is over, or it stands still and can't shake hands.
+   * False when this life takes none: it is over, stands still and can't shake hands, or has met a later life.
    */
   accept(connection: SimConnection, end: ConnectionEnd, from: SimTransport): boolean {
     this.#dialling.delete(from.id);
     if (!this.isListening || this.scope.isPaused) return false;
+    if (this.#admission.judge(from.self, () => false) !== undefined) return false;
     const held = this.#open.get(from.id);
     if (held !== undefined) {
       // A peer dials anew only after it gave the old connection up, even if this end has not noticed yet.
@@ -90,10 +128,12 @@ export class SimTransport implements Transport {
       held.connection.closeFrom(held.end, 'replaced by a new connection');
       this.#handler?.onDisconnected(held.identity, 'replaced by a new connection');
     }
-    const identity: PeerIdentity = { id: from.id, incarnation: from.incarnation };
+    const identity = from.self;
     end.isOpen = true;
-    this.#open.set(from.id, { connection, end, identity });
+    const lastHeardMicros = this.#network.scheduler.nowMicros;
+    this.#open.set(from.id, { connection, end, identity, lastHeardMicros });
     this.#backoffMicros.delete(from.id);
+    this.#admission.welcomedBy(from.id);
     this.#handler?.onConnected(identity);
     return true;
   }
@@ -112,6 +152,7 @@ export class SimTransport implements Transport {
   arrived(from: SimTransport, frame: Uint8Array): void {
     const held = this.#open.get(from.id);
     if (held === undefined || !this.isListening) return;
+    held.lastHeardMicros = this.#network.scheduler.nowMicros;
     this.#handler?.onFrame(held.identity, frame);
   }
 

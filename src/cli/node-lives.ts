@@ -1,0 +1,216 @@
+/**
+ * The lives of one process: the first, and another each time that a peer shows the disk to be an old one.
+ *
+ * The store stays open; node, connections and ports are made anew, on the same addresses, so that not a message
+ * of the former life can be taken for one of the next.
+ */
+
+import { join } from 'node:path';
+
+import type { NodeId } from '../core/config.ts';
+import { errorMessageOf, StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { describeLife, type NodeLife } from '../core/node-life.ts';
+import { placementFingerprint } from '../core/placement.ts';
+import { createHttpFrontend } from '../frontends/http-server.ts';
+import { classicLevelFolder } from '../platform/classic-level-store.ts';
+import type { FileDisk } from '../platform/file-disk.ts';
+import { httpProtocol, SharedPort } from '../platform/port-sharing.ts';
+import type { SystemClock } from '../platform/system-clock.ts';
+import type { SystemRandom } from '../platform/system-random.ts';
+import { TcpTransport } from '../platform/tcp-transport.ts';
+import { zlibChecksum } from '../platform/zlib-checksum.ts';
+import type { Observer } from '../ports/observer.ts';
+import type { Admission } from '../ports/transport.ts';
+import { LifeAdmission } from '../replica/life-admission.ts';
+import type { NodeIdentity } from '../replica/node-identity.ts';
+import { placementFor, startNode, type DynamoNode } from '../replica/node.ts';
+import { snapshotDirectory } from '../storage/checkpoint-file.ts';
+import type { KnownPeers } from '../storage/known-peers.ts';
+import { logDirectory } from '../storage/segment-name.ts';
+import type { Store } from '../storage/store.ts';
+import type { Address } from './address.ts';
+import { ClosingOrder } from './closing-order.ts';
+import type { ServeSettings } from './serve-settings.ts';
+
+/** What outlives the change to another incarnation: all that holds the disk. */
+export interface NodeParts {
+  readonly settings: ServeSettings;
+  readonly observer: Observer;
+  /** Told when the node must not go on. */
+  readonly onFatal: (reason: string) => void;
+  readonly clock: SystemClock;
+  readonly random: SystemRandom;
+  readonly disk: FileDisk;
+  readonly store: Store;
+  readonly knownPeers: KnownPeers;
+}
+
+/** What serves under one identity. */
+export interface ServingLife {
+  readonly node: DynamoNode;
+  readonly address: Address;
+  stop(): Promise<void>;
+  answerLast(): Promise<void>;
+}
+
+export class NodeLives {
+  readonly #parts: NodeParts;
+  #present: ServingLife | undefined;
+  /** The change to the next life that is under way, if any; it never rejects. */
+  #changing: Promise<void> = Promise.resolve();
+  #isStopping = false;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+  }
+
+  /** What serves now, or served last. */
+  get present(): ServingLife {
+    if (this.#present === undefined) throw new StoreError('NOT_READY', 'the node is starting');
+    return this.#present;
+  }
+
+  /** Serves under an identity; resolves once it does. */
+  async begin(identity: NodeIdentity): Promise<void> {
+    // A peer may refuse this life before it serves: the next one then follows it.
+    const begun = Promise.withResolvers<void>();
+    const { clock, knownPeers, onFatal } = this.#parts;
+    const admission = new LifeAdmission({
+      self: identity.self,
+      memory: knownPeers,
+      monotonicNow: () => clock.monotonicNow(),
+      events: {
+        onRolledBack: (by, known) => {
+          this.#changing = begun.promise.then(() => this.#changeLife(identity, by, known));
+        },
+        onIdInUse: onFatal,
+      },
+    });
+    this.#present = await serveAs(identity, admission, this.#parts, this.#present?.address);
+    begun.resolve();
+  }
+
+  /** Begins no other life, and ends the present one. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#changing;
+    await this.#present?.stop();
+  }
+
+  async #changeLife(identity: NodeIdentity, by: NodeId, known: NodeLife): Promise<void> {
+    if (this.#isStopping) return;
+    const { observer, onFatal } = this.#parts;
+    observer.log(
+      'error',
+      'node.rolled-back',
+      `the data directory was lost or set back to an older copy: this is ${describeLife(identity.self)}, but ${by} has ` +
+        `met ${describeLife(known)} of this node. It goes on as a new actor, and its answers prove nothing until ` +
+        'it has been compared with the other owners',
+    );
+    try {
+      await this.#present?.stop();
+      const next = await identity.nextLife(known);
+      if (this.#isStopping) return;
+      await this.begin(next);
+      observer.log('info', 'node.restarted', `serves again as ${describeLife(next.self)}`, {
+        incarnation: next.incarnation,
+      });
+    } catch (error) {
+      onFatal(`it cannot begin its next life: ${errorMessageOf(error)}`);
+    }
+  }
+}
+
+/** Node, frontend and ports under one identity; `address`: what was listened on before, to be listened on again. */
+async function serveAs(
+  identity: NodeIdentity,
+  admission: Admission,
+  parts: NodeParts,
+  address: Address | undefined,
+): Promise<ServingLife> {
+  const { settings, store, clock, random, observer } = parts;
+  const { config, peerListen } = settings;
+  const listen = address ?? settings.listen;
+  const closing = new ClosingOrder();
+  try {
+    const placement = placementFor(config);
+    const transport = new TcpTransport({
+      self: identity.self,
+      admission,
+      clusterName: config.clusterName,
+      epoch: placement.epoch,
+      fingerprint: placementFingerprint(placement),
+      peers: peerAddresses(settings),
+      frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
+      clock,
+      random,
+      observer,
+    });
+    const node = await startNode({
+      config,
+      placement,
+      identity,
+      store,
+      transport,
+      clock,
+      random,
+      observer,
+      checksum: zlibChecksum,
+    });
+    closing.add(() => node.stop());
+
+    const frontend = createHttpFrontend({
+      node,
+      observer,
+      config: { valueBytesMax: config.valueBytesMax, paths: pathsOf(settings) },
+    });
+    closing.add(() => frontend.stop());
+
+    const http = httpProtocol(frontend.server);
+    const clientPort = new SharedPort({
+      ...listen,
+      // Who gives peers an address of their own may want to keep them off the one for clients.
+      protocols: peerListen === undefined ? [transport.protocol, http] : [http],
+      clock,
+      observer,
+    });
+    const port = await clientPort.listen();
+    closing.add(() => Promise.resolve(clientPort.close()));
+    if (peerListen !== undefined) {
+      const peerPort = new SharedPort({ ...peerListen, protocols: [transport.protocol], clock, observer });
+      await peerPort.listen();
+      closing.add(() => Promise.resolve(peerPort.close()));
+    }
+    return {
+      node,
+      address: { host: listen.host, port },
+      stop: () => closing.closeAll(),
+      answerLast: () => frontend.stop(),
+    };
+  } catch (error) {
+    await closing.closeAll();
+    throw error;
+  }
+}
+
+function peerAddresses(settings: ServeSettings): ConstructorParameters<typeof TcpTransport>[0]['peers'] {
+  return settings.nodes
+    .filter((node) => node.id !== settings.node.id)
+    .map((node) => ({ id: node.id, ...(node.peerAddress ?? node.address) }));
+}
+
+/** Where an operator finds the data; hints lie where the records do. */
+function pathsOf(settings: ServeSettings): {
+  readonly log: string;
+  readonly snapshot: string;
+  readonly hints: string;
+} {
+  const { dataDirectory } = settings;
+  if (settings.engine === 'classic-level') {
+    const log = join(dataDirectory, classicLevelFolder);
+    return { log, snapshot: '', hints: log };
+  }
+  const log = join(dataDirectory, logDirectory);
+  return { log, snapshot: join(dataDirectory, snapshotDirectory), hints: log };
+}
