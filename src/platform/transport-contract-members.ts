@@ -98,7 +98,7 @@ export class TcpMember implements TransportMember {
 
   async listen(): Promise<void> {
     const protocol: PortProtocol = {
-      claims: (firstByte) => this.transport.protocol.claims(firstByte),
+      claims: (...first) => this.transport.protocol.claims(...first),
       accept: (socket) => this.transport.accept(socket),
     };
     this.#shared = new SharedPort({

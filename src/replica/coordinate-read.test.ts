@@ -74,7 +74,7 @@ async function startCoordinator(
       const { request } = message;
       const asked = request.kind === 'get' ? answer(to, request.want) : ({ kind: 'stored' } as const);
       void Promise.resolve(asked).then((reply) =>
-        setImmediate(() => calls.onReply({ id: to, incarnation: 1 }, message.header, reply)),
+        setImmediate(() => calls.onReply({ id: to, incarnation: 1, life: 1 }, message.header, reply)),
       );
       return true;
     },
