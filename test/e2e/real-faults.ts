@@ -66,13 +66,18 @@ async function run(story: Story): Promise<number> {
   const startedMs = performance.now();
   const cluster = await FaultCluster.start(story.options);
   const load = new RecordedLoad(cluster, new SimRandom(seed).fork('load'));
-  await story.play(cluster, load);
-  await load.stop();
-  const playedMs = performance.now();
-  const broken = await judge(cluster, load);
-  load.close();
   const { operations } = load.history;
-  if (values.history !== undefined) writeFileSync(values.history, historyJson(operations));
+  let playedMs = startedMs;
+  let broken: readonly BrokenPromise[];
+  try {
+    await story.play(cluster, load);
+    await load.stop();
+    playedMs = performance.now();
+    broken = await judge(cluster, load);
+    load.close();
+  } finally {
+    if (values.history !== undefined) writeFileSync(values.history, historyJson(operations));
+  }
   console.log(
     `${story.name}, seed ${seed}: ${operations.length} operations (${summary(load)}), ` +
       `${await cluster.network.hitPackets()} packets hit; ` +

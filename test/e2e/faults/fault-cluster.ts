@@ -1,13 +1,14 @@
 /**
- * Real nodes in a fault network: each can be killed, paused, given another clock or a disk that fails to sync.
+ * Real nodes in a fault network: each can be killed, paused, given another clock, or a disk that is
+ * full or fails to sync.
  *
  * Their data lies in memory, so that it goes with the world that they live in; a kill loses nothing that
  * the kernel has, synced or not, which is what a kill does.
  */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { NodeId } from '../../../src/core/config.ts';
@@ -25,6 +26,8 @@ import { FaultNetwork } from './fault-network.ts';
 /** Inside the memory file system that the fault network has mounted. */
 const folder = '/run/mini-dynamo';
 const port = 7000;
+/** A limit, not memory that is taken. */
+const diskBytes = 1024 * 1024 * 1024;
 const startWithinMs = 30_000;
 const endWithinMs = 15_000;
 
@@ -64,7 +67,10 @@ export class FaultCluster {
   static async start(options: FaultClusterOptions = {}): Promise<FaultCluster> {
     const ids = Array.from({ length: options.nodes ?? 3 }, (_, index) => `n${index + 1}`);
     const network = new FaultNetwork(ids);
-    mkdirSync(folder);
+    for (const id of ids) {
+      mkdirSync(dataDirectoryOf(id), { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', dataDirectoryOf(id)]);
+    }
     const nodes = ids.map((id) => ({ id, addr: `${network.hostOf(id)}:${port}` }));
     const file = { nodes, n: 3, r: 2, w: 2, quorumMode: 'strict', timing, ...options.settings };
     const config = join(folder, 'nodes.json');
@@ -126,6 +132,16 @@ export class FaultCluster {
     clock.set(offsetMs);
   }
 
+  /**
+   * Leaves no more room on a node's disk than this, whatever it holds; undefined makes it large again. There has to be
+   * room for what the node writes meanwhile.
+   */
+  limitDisk(id: string, freeBytes: number | undefined): void {
+    const { blocks, bfree, bsize } = statfsSync(dataDirectoryOf(id));
+    const bytes = freeBytes === undefined ? diskBytes : (blocks - bfree) * bsize + freeBytes;
+    execFileSync('mount', ['-o', `remount,size=${bytes}`, dataDirectoryOf(id)]);
+  }
+
   /** Makes every sync of a node fail with EIO, which ends it; false when it goes on, as without `strace`. */
   async failSyncs(id: string): Promise<boolean> {
     const child = this.#processes.get(id);
@@ -141,9 +157,10 @@ export class FaultCluster {
     return hasEnded;
   }
 
-  /** Mends the network and the nodes that are paused or down, not the clocks. Resolves once the nodes see each other. */
+  /** Mends all but the clocks, and resolves once the nodes see each other. */
   async mend(): Promise<void> {
     await this.network.heal();
+    for (const id of this.ids) this.limitDisk(id, undefined);
     for (const id of this.ids) this.resume(id);
     await Promise.all(this.ids.map((id) => this.start(id)));
     await this.connected();
@@ -173,7 +190,7 @@ export class FaultCluster {
   #spawn(id: string): ChildProcess {
     const log = openSync(logPathOf(id), 'a');
     const [command, ...words] = this.network.commandOf(id);
-    const options = ['--id', id, '--config', this.local.configPath, '--data-dir', join(folder, 'data', id)];
+    const options = ['--id', id, '--config', this.local.configPath, '--data-dir', dataDirectoryOf(id)];
     try {
       return spawn(command, [...words, process.execPath, ...heapFlags, mainPath, 'serve', ...options], {
         stdio: ['ignore', log, log],
@@ -188,6 +205,10 @@ export class FaultCluster {
     const { address } = this.node(id);
     return hasStatus(await requestNode(address, { method: 'GET', path: '/health', timeoutMs: 1_000 }), 200);
   }
+}
+
+function dataDirectoryOf(id: string): string {
+  return join(folder, 'data', id);
 }
 
 function logPathOf(id: string): string {

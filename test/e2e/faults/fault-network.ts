@@ -23,6 +23,7 @@ export class FaultNetwork {
   readonly #ids: readonly string[];
   /** By receiver, then by sender. */
   readonly #faults = new Map<string, Map<string, LinkFault>>();
+  readonly #slowed = new Set<string>();
   #hitPackets = 0;
 
   constructor(ids: readonly string[]) {
@@ -59,6 +60,15 @@ export class FaultNetwork {
     await this.#apply(to);
   }
 
+  /** What a node sends leaves at this rate; a fifth of a second's worth waits, and the rest is lost. */
+  async slow(id: string, kilobitsPerSecond: number): Promise<void> {
+    this.#slowed.add(id);
+    await this.#runIn(
+      id,
+      `tc qdisc replace dev eth0 root tbf rate ${kilobitsPerSecond}kbit burst 8kb latency 200ms`,
+    );
+  }
+
   /** Nothing passes between these nodes and the others, either way. */
   async isolate(...side: readonly string[]): Promise<void> {
     const others = this.#ids.filter((id) => !side.includes(id));
@@ -75,6 +85,8 @@ export class FaultNetwork {
     const hurt = [...this.#faults.keys()];
     this.#faults.clear();
     for (const id of hurt) await this.#apply(id);
+    for (const id of this.#slowed) await this.#runIn(id, 'tc qdisc del dev eth0 root');
+    this.#slowed.clear();
   }
 
   /** How many packets met a fault that was in force until now. */
@@ -95,11 +107,16 @@ export class FaultNetwork {
       'flush chain inet faults input',
       ...rules,
     ].join('\n');
-    const [command, ...words] = this.commandOf(id);
-    const nft = run(command, [...words, 'nft', '-f', '-'], { env: environmentWithTools() });
-    nft.child.stdin?.end(`${script}\n`);
-    const { stdout } = await nft;
+    const stdout = await this.#runIn(id, 'nft -f -', script);
     for (const [, packets] of stdout.matchAll(/counter packets (\d+)/g)) this.#hitPackets += Number(packets);
+  }
+
+  /** Runs a command in a node's namespace; resolves to what it wrote. */
+  async #runIn(id: string, commandLine: string, input = ''): Promise<string> {
+    const [command, ...words] = this.commandOf(id);
+    const running = run(command, [...words, ...commandLine.split(' ')], { env: environmentWithTools() });
+    running.child.stdin?.end(input);
+    return (await running).stdout;
   }
 }
 

@@ -43,6 +43,13 @@ const networkFaults: readonly Fault[] = [
     await sleep(lastsMs);
     return `connections from ${from} to ${to} were reset`;
   },
+  async (cluster, random, lastsMs) => {
+    const id = random.pick(cluster.ids);
+    const kilobitsPerSecond = random.between(200, 4_000);
+    await cluster.network.slow(id, kilobitsPerSecond);
+    await sleep(lastsMs);
+    return `${id} sent ${kilobitsPerSecond} kbit/s`;
+  },
 ];
 
 const nodeFaults: readonly Fault[] = [
@@ -65,6 +72,14 @@ const nodeFaults: readonly Fault[] = [
     await sleep(lastsMs);
     cluster.resume(id);
     return `${id} was stopped`;
+  },
+  async (cluster, random, lastsMs) => {
+    const id = random.pick(cluster.ids);
+    const freeBytes = random.between(200_000, 800_000);
+    cluster.limitDisk(id, freeBytes);
+    await sleep(lastsMs);
+    cluster.limitDisk(id, undefined);
+    return `the disk of ${id} had ${freeBytes} bytes left`;
   },
   async (cluster, random) => {
     const id = random.pick(cluster.ids);
