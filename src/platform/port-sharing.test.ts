@@ -89,6 +89,30 @@ test('the first byte decides between the protocols, and nothing of the connectio
     );
   }));
 
+test('a protocol that cannot tell yet is shown more bytes, up to a limit', async () => {
+  const shown: string[] = [];
+  const late: PortProtocol = {
+    ...echoProtocol('late', () => true),
+    claims: (_, firstBytes) => {
+      const text = Buffer.from(firstBytes).toString();
+      shown.push(text);
+      return text.endsWith('!') ? true : undefined;
+    },
+  };
+  await withPort({ protocols: [late, echoProtocol('other', () => true)] }, async (port) => {
+    const socket = await open(port);
+    socket.write('a');
+    while (shown.length < 1) await new Promise(setImmediate);
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.end('b!');
+    await once(socket, 'end');
+    assert.equal(answer, 'late:ab!');
+    assert.deepEqual(shown, ['a', 'ab!']);
+    assert.equal(await exchange(port, ['x'.repeat(64)]), `other:${'x'.repeat(64)}`);
+  });
+});
+
 test('an HTTP request arrives whole wherever it is cut', () =>
   withHttp(async (port) => {
     const request = 'PUT /kv/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello';

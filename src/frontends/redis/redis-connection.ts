@@ -273,7 +273,6 @@ export class RedisConnection {
   }
 
   #flushSoon(): void {
-    // A full queue of replies that are ready need not wait for the end of the turn, nor does it grow.
     if (this.#flushDue || this.#blocked) return;
     this.#flushDue = true;
     this.#context.flushLater(this);

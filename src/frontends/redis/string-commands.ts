@@ -209,7 +209,7 @@ async function setSeveral(session: Session, words: Words): Promise<Reply> {
   const [first] = failures.toSorted((left, right) => rank(left) - rank(right));
   if (first?.kind !== 'error') return okReply;
   throw new CommandError(
-    `${first.text} (${replies.length - failures.length} of ${replies.length} keys are set)`,
+    `${first.text} (${replies.length - failures.length} of ${replies.length} keys are known to be set)`,
   );
 }
 
