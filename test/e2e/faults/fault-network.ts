@@ -115,7 +115,8 @@ export class FaultNetwork {
   async #runIn(id: string, commandLine: string, input = ''): Promise<string> {
     const [command, ...words] = this.commandOf(id);
     const running = run(command, [...words, ...commandLine.split(' ')], { env: environmentWithTools() });
-    running.child.stdin?.end(input);
+    // A command that has ended already reads nothing more; how it ended is told by its exit code.
+    running.child.stdin?.on('error', () => undefined).end(input);
     return (await running).stdout;
   }
 }
