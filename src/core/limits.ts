@@ -153,8 +153,14 @@ export const limits = {
   /** Handoff hints kept for one absent owner, and in total; beyond it anti-entropy takes over. */
   hintBytesPerTargetMax: 256 * mebibyte,
   hintBytesMax: 1024 * mebibyte,
-  /** Hints sent to a returned owner before waiting for its acknowledgements. */
-  hintReplayBatch: 64,
+  /** Hints in one message to a returned owner: at first, while it is slow, and while it is quick. */
+  hintReplayBatchStart: 64,
+  hintReplayBatchMin: 4,
+  hintReplayBatchMax: 1_024,
+  /** Bytes of hints in one message: what a slow disk takes in a tenth of a second. */
+  hintReplayFrameBytes: 1 * mebibyte,
+  /** Bytes of hints a second to one target: a tenth of what a gigabit network carries. */
+  hintReplayBytesPerSecond: 12 * mebibyte,
   /** Hints kept a second for one owner that is up but does not take its writes; the rest is left to anti-entropy. */
   hintsPerSecondWhileUp: 1_000,
   /** Requests that timed out and whose late replies still count; their records are held that much longer. */

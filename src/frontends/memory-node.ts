@@ -108,7 +108,8 @@ export class MemoryNode implements NodeApi {
 
   hints(): HintStatus {
     const targets = [{ target: nodeId('n2'), count: 4, bytes: 400 }];
-    return { count: 4, bytes: 400, targets, written: 9, delivered: 5, refused: 0, lastError: '' };
+    const dropped = { cancelled: 1, stale: 0, refused: 0, leftOut: 2, full: 3 };
+    return { count: 4, bytes: 400, targets, written: 9, delivered: 5, ...dropped, lastError: '' };
   }
 
   peers(): readonly PeerStatus[] {

@@ -7,6 +7,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { StoreError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import type { StoreStatus } from '../storage/store.ts';
 import { prefersJson } from './error-reply.ts';
@@ -66,7 +67,7 @@ const antiEntropyJson = {
 };
 
 function hintsJson(node: NodeApi, paths: PersistencePaths): Record<string, unknown> {
-  const { count, bytes, targets, written, delivered, refused, lastError } = node.hints();
+  const { count, bytes, targets, written, delivered, refused, lastError, ...others } = node.hints();
   return {
     count,
     bytes,
@@ -76,6 +77,12 @@ function hintsJson(node: NodeApi, paths: PersistencePaths): Record<string, unkno
     written,
     delivered,
     refused,
+    cancelled: others.cancelled,
+    stale: others.stale,
+    left_out: others.leftOut,
+    full: others.full,
+    bytes_max: limits.hintBytesMax,
+    target_bytes_max: limits.hintBytesPerTargetMax,
     last_error: lastError,
   };
 }

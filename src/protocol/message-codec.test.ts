@@ -101,6 +101,11 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
   sums.map((sharedSum): Request => ({ kind: 'ping', sharedSum })),
   healingRequests,
   fc.record({
+    kind: fc.constant('merge' as const),
+    timeoutMs: timeouts,
+    records: fc.array(records, { maxLength: 20 }),
+  }),
+  fc.record({
     kind: fc.constant('put' as const),
     timeoutMs: timeouts,
     hintFor: fc.constantFrom(undefined, 'n2' as NodeId),
@@ -118,6 +123,10 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
 const replies: fc.Arbitrary<Reply> = fc.oneof(
   sums.map((sharedSum): Reply => ({ kind: 'pong', sharedSum })),
   healingReplies,
+  fc.record({
+    kind: fc.constant('merged' as const),
+    refusals: fc.array(fc.constantFrom(undefined, 'CLOCK_SKEW' as const, 'OVERLOADED' as const)),
+  }),
   fc.constantFrom<Reply>({ kind: 'pong' }, { kind: 'stored' }),
   fc.record({ kind: fc.constant('nothing' as const), evidence: fc.boolean() }),
   fc.record({ kind: fc.constant('record' as const), evidence: fc.boolean(), record: records }),

@@ -3,7 +3,7 @@
  *
  *   0  u8   protocol version, 1
  *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused;
- *           16 to 21 and 144 to 148 are in healing-codec.ts
+ *           5 and 135 are in handoff-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts
  *   2  u16  zero
  *   4  u32  placement epoch
  *   8  u32  incarnation of the asker
@@ -29,6 +29,14 @@ import { isNodeId, type NodeId } from '../core/config.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
 import type { VersionSum } from '../core/version-sum.ts';
+import {
+  decodeMerge,
+  decodeMerged,
+  encodeMerge,
+  encodeMerged,
+  mergedKind,
+  mergeKind,
+} from './handoff-codec.ts';
 import {
   decodeHealingReply,
   decodeHealingRequest,
@@ -91,6 +99,8 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
       bytes.set(request.key, headerBytes + 5);
       return bytes;
     }
+    case 'merge':
+      return encodeMerge(header, request);
     default:
       return encodeHealingRequest(header, request);
   }
@@ -125,6 +135,8 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
       bytes.set(text, headerBytes + 1 + code.length);
       return bytes;
     }
+    case 'merged':
+      return encodeMerged(header, reply);
     default:
       return encodeHealingReply(header, reply);
   }
@@ -141,6 +153,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
 function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (kind === kinds.ping) return { kind: 'ping', ...decodeSharedSum(bytes) };
   if (isHealingKind(kind)) return decodeHealingRequest(kind, bytes);
+  if (kind === mergeKind) return decodeMerge(bytes);
   needBytes(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
   if (kind === kinds.put || kind === kinds.freshPut) {
@@ -180,6 +193,8 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
       const message = decoder.decode(bytes.subarray(codeEnd, codeEnd + messageTextMax));
       return { kind: 'refused', code: isErrorCode(code) ? code : 'INTERNAL', message };
     }
+    case mergedKind:
+      return decodeMerged(bytes);
     default:
       return isHealingKind(kind) ? decodeHealingReply(kind, bytes) : decodeGetReply(kind, bytes);
   }

@@ -41,6 +41,19 @@ export interface GetRequestMessage {
   readonly key: Uint8Array;
 }
 
+/** Records that their owner missed; each is answered for by itself. At most `limits.hintReplayBatchMax`. */
+export interface MergeRequestMessage {
+  readonly kind: 'merge';
+  readonly timeoutMs: number;
+  readonly records: readonly StoredRecord[];
+}
+
+/** For each record in order why it was refused; undefined where it, or a later version, is durable at the sender. */
+export interface MergedReply {
+  readonly kind: 'merged';
+  readonly refusals: readonly (ErrorCode | undefined)[];
+}
+
 /**
  * A sign of life. `sharedSum` adds up all that the sender holds in the partitions that both ends own: as long as
  * it equals the receiver's own, nothing else is exchanged to keep them equal. Absent when they share none.
@@ -50,7 +63,7 @@ export interface Ping {
   readonly sharedSum?: VersionSum;
 }
 
-export type Request = PutRequestMessage | GetRequestMessage | Ping | HealingRequest;
+export type Request = PutRequestMessage | GetRequestMessage | MergeRequestMessage | Ping | HealingRequest;
 
 /**
  * Answer to a get. `evidence` says whether the answer counts toward R: an owner's does; a fallback's only when
@@ -66,6 +79,7 @@ export type Reply =
   /** The record, or a later version, is durable at the sender. */
   | { readonly kind: 'stored' }
   | GetReply
+  | MergedReply
   | HealingReply
   /** The request was not carried out. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };

@@ -11,7 +11,7 @@
  * not need are kept at a limited rate.
  */
 
-import type { NodeId } from '../core/config.ts';
+import type { NodeConfig, NodeId } from '../core/config.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { WriteTally } from '../core/quorum.ts';
@@ -90,12 +90,13 @@ class CoordinatedWrite {
 
   start(): void {
     const { clock, config, isUp } = this.#coordination;
-    const assignments = planWrite({
+    const planned = planWrite({
       preference: this.#preference,
       coordinator: config.id,
       isUp,
       strict: this.#strict,
     });
+    const assignments = planned.filter(({ hintFor }) => hintFor === undefined || keepsHints(config));
     this.#cancelDeadline = clock.startTimer(this.#timeoutMs, () => this.#answer('deadline'));
     // All are counted as asked before any answer can come, or the tally would call the write missed too early.
     for (const assignment of assignments) {
@@ -170,6 +171,7 @@ class CoordinatedWrite {
   /** Finds another node to keep a hint for the owner that did not get the record. */
   #reroute(failed: WriteAssignment): void {
     const { config, clock, isUp, hintAdmission, observer } = this.#coordination;
+    if (!keepsHints(config)) return;
     const owner = failed.hintFor ?? failed.holder;
     const fallback = nextFallback(this.#preference.fallbacks, isUp, this.#holders);
     const holder = fallback ?? config.id;
@@ -232,4 +234,8 @@ class CoordinatedWrite {
           : 'Read the key, or write again.'),
     });
   }
+}
+
+function keepsHints(config: NodeConfig): boolean {
+  return config.hintedHandoff !== false;
 }

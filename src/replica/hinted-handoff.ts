@@ -1,19 +1,22 @@
 /**
  * Hinted handoff (DeCandia et al. 2007, §4.6): what was kept for an absent owner goes to it when it is back.
  *
- * Invariant: a hint is removed only after its owner has acknowledged the record as durable. One task per
- * target, so that one that stays away holds up nobody else; it sleeps until the target is heard again, sends a
- * bounded batch, waits for the acknowledgements, and backs off when the target fails or refuses.
+ * Invariant: a hint is removed only after its owner has acknowledged the record as durable, or has refused it as
+ * older than the stability floor, below which nothing can be missing. One task per target, so that one that stays
+ * away holds up nobody else; it sleeps until the target is heard again, sends messages of many records at the pace
+ * that the target can take, and backs off when the target fails or refuses. What it has not handed over when it is
+ * interrupted is still there: the next life goes on with it.
  */
 
 import type { NodeId } from '../core/config.ts';
-import { StoreError } from '../core/errors.ts';
+import { StoreError, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { StoredRecord } from '../core/record.ts';
+import { sleep } from '../ports/clock.ts';
 import type { Store } from '../storage/store.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
-import type { CallResult } from './remote-calls.ts';
+import { HandoffPace } from './handoff-pace.ts';
 
 /** How long an idle task sleeps when nothing nudges it. */
 const idleMs = 1_000;
@@ -22,7 +25,9 @@ export class HintedHandoff {
   readonly #coordination: Coordination;
   readonly #store: Store;
   readonly #tasks = new Map<NodeId, BackgroundTask>();
-  readonly #failures = new Map<NodeId, number>();
+  readonly #paces = new Map<NodeId, HandoffPace>();
+  /** Hints that their target refused, for each: what lies behind them is read all the same. */
+  readonly #refused = new Map<NodeId, number>();
   #delivered = 0;
 
   constructor(options: { readonly coordination: Coordination; readonly store: Store }) {
@@ -30,7 +35,9 @@ export class HintedHandoff {
     this.#store = options.store;
     const { config, clock, observer } = this.#coordination;
     // This node is a target too: a fallback that is its own hint's owner appears when ownership changes.
+    const { hintRetryMsMin, hintRetryMsMax } = config.timing;
     for (const { id } of config.members) {
+      this.#paces.set(id, new HandoffPace({ min: hintRetryMsMin, max: hintRetryMsMax }));
       this.#tasks.set(
         id,
         new BackgroundTask({
@@ -38,7 +45,7 @@ export class HintedHandoff {
           clock,
           observer,
           step: (signal) => this.#deliver(id, signal),
-          pauseAfterErrorMs: config.timing.hintRetryMsMin,
+          pauseAfterErrorMs: hintRetryMsMax,
         }),
       );
     }
@@ -63,7 +70,7 @@ export class HintedHandoff {
 
   /** A target was heard again: its hints go out at once. */
   onTargetUp(target: NodeId): void {
-    this.#failures.delete(target);
+    this.#paces.get(target)?.targetUp();
     this.#tasks.get(target)?.nudge();
   }
 
@@ -71,66 +78,99 @@ export class HintedHandoff {
     await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
   }
 
-  /** One batch; returns how long to wait before the next. */
+  /** Hands over some of the hints; returns how long to wait before the next. */
   async #deliver(target: NodeId, signal: AbortSignal): Promise<number> {
-    if (!this.#store.hints().some((hint) => hint.target === target && hint.count > 0)) return idleMs;
-    if (!this.#coordination.isUp(target)) return idleMs;
-    const records = await this.#store.readHints(target, limits.hintReplayBatch);
-    if (records.length === 0 || signal.aborted) return idleMs;
-    const outcomes = await Promise.all(records.map((record) => this.#deliverOne(target, record)));
-    const failure = outcomes.find((outcome) => outcome !== undefined);
-    if (failure === undefined) {
-      this.#failures.delete(target);
-      return 0;
+    const { config, clock, isUp } = this.#coordination;
+    const pace = this.#paces.get(target);
+    const waiting = this.#store.hints().find((hint) => hint.target === target)?.count ?? 0;
+    if (pace === undefined || waiting === 0 || !isUp(target)) return idleMs;
+    const refusedBefore = this.#refused.get(target) ?? 0;
+    const records = await this.#store.readHints(target, pace.batch + refusedBefore);
+    const frameBytes = Math.min(limits.hintReplayFrameBytes, config.valueBytesMax);
+    const batches = cutIntoBatches(records, { recordsMax: limits.hintReplayBatchMax, bytesMax: frameBytes });
+    let refused = 0;
+    let settled = 0;
+    let pauseMs = idleMs;
+    let reason = '';
+    for (const batch of batches) {
+      if (signal.aborted) return 0;
+      if (settled > 0) await sleep(clock, pauseMs, signal);
+      const startMs = clock.monotonicNow();
+      const refusals = await this.#send(target, batch);
+      if (typeof refusals === 'string') return this.#backOff(target, pace, refusals);
+      await Promise.all(batch.map((record, index) => this.#settle(target, record, refusals[index])));
+      const kept = refusals.filter((code) => code !== undefined && code !== 'STALE_VERSION');
+      refused += kept.length;
+      settled += batch.length - kept.length;
+      reason = kept[0] ?? reason;
+      const bytes = batch.reduce((sum, record) => sum + record.bytes.length, 0);
+      pauseMs = pace.delivered({ bytes, tookMs: clock.monotonicNow() - startMs });
     }
-    return this.#backOff(target, failure);
+    this.#refused.set(target, refused);
+    return settled === 0 && refused > 0 ? this.#backOff(target, pace, reason) : pauseMs;
   }
 
-  /** Undefined when the target has the record and the hint is gone; otherwise what went wrong. */
-  async #deliverOne(target: NodeId, record: StoredRecord): Promise<string | undefined> {
-    const result = await this.#send(target, record);
-    if (result.kind !== 'stored') {
-      return result.kind === 'refused' ? `${result.code}: ${result.message}` : result.kind;
-    }
+  /** Removes a hint that its target has, or that it knows to be past. */
+  async #settle(target: NodeId, record: StoredRecord, refusal: ErrorCode | undefined): Promise<void> {
+    const { observer } = this.#coordination;
+    if (refusal !== undefined && refusal !== 'STALE_VERSION') return;
     await this.#store.removeHint(target, record);
-    this.#delivered++;
-    this.#coordination.observer.count('hints.delivered');
-    return undefined;
-  }
-
-  #send(target: NodeId, record: StoredRecord): Promise<CallResult> {
-    const { calls, config, replica } = this.#coordination;
-    if (target === config.id) return replica.put(record, undefined);
-    const timeoutMs = config.timing.requestTimeoutMs;
-    return calls.askOne(
-      target,
-      { kind: 'put', timeoutMs, hintFor: undefined, fresh: false, record },
-      timeoutMs,
-    );
-  }
-
-  /** Doubles the pause with every failure in a row, up to the limit, and shows the reason. */
-  #backOff(target: NodeId, reason: string): number {
-    const { timing } = this.#coordination.config;
-    const failures = (this.#failures.get(target) ?? 0) + 1;
-    this.#failures.set(target, failures);
-    const pauseMs = Math.min(timing.hintRetryMsMin * 2 ** (failures - 1), timing.hintRetryMsMax);
-    if (failures === 1) {
-      this.#coordination.observer.log(
-        'info',
-        'handoff.delayed',
-        `${target} did not take its hints: ${reason}`,
-        {
-          target,
-          pauseMs,
-        },
-      );
+    if (refusal === 'STALE_VERSION') {
+      observer.count('hints.stale');
+      return;
     }
-    if (pauseMs >= timing.hintRetryMsMax) {
+    this.#delivered++;
+    observer.count('hints.delivered');
+  }
+
+  /** What became of each record, or why nothing is known of any. */
+  async #send(
+    target: NodeId,
+    records: readonly StoredRecord[],
+  ): Promise<readonly (ErrorCode | undefined)[] | string> {
+    const { calls, config, replica } = this.#coordination;
+    if (target === config.id) return await replica.putAll(records);
+    const timeoutMs = config.timing.requestTimeoutMs;
+    const result = await calls.askOne(target, { kind: 'merge', timeoutMs, records }, timeoutMs);
+    if (result.kind === 'refused') return `${result.code}: ${result.message}`;
+    if (result.kind !== 'merged') return result.kind;
+    return result.refusals.length === records.length ? result.refusals : 'an answer for other records';
+  }
+
+  /** Pauses longer with every failure in a row, up to the limit, and shows the reason. */
+  #backOff(target: NodeId, pace: HandoffPace, reason: string): number {
+    const pauseMs = pace.failed();
+    if (pace.failures === 1) {
+      const message = `${target} did not take its hints: ${reason}`;
+      this.#coordination.observer.log('info', 'handoff.delayed', message, { target, pauseMs });
+    }
+    if (pauseMs >= this.#coordination.config.timing.hintRetryMsMax) {
       throw new StoreError('QUORUM_NOT_MET', `${target} keeps refusing its hints: ${reason}`, {
         retryable: true,
       });
     }
     return pauseMs;
   }
+}
+
+/** Batches of at most so many records and bytes; a longer record goes by itself. */
+function cutIntoBatches(
+  records: readonly StoredRecord[],
+  limit: { readonly recordsMax: number; readonly bytesMax: number },
+): StoredRecord[][] {
+  const batches: StoredRecord[][] = [];
+  let batch: StoredRecord[] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const isFull = batch.length >= limit.recordsMax || bytes + record.bytes.length > limit.bytesMax;
+    if (isFull && batch.length > 0) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(record);
+    bytes += record.bytes.length;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
 }

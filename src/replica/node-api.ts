@@ -156,7 +156,15 @@ export interface HintStatus {
   readonly targets: readonly HintSummary[];
   readonly written: number;
   readonly delivered: number;
+  /** Dropped because their owner had acknowledged the write after all. */
+  readonly cancelled: number;
+  /** Dropped because their owner knows them to be past: they lie below the stability floor. */
+  readonly stale: number;
+  /** Not kept, because no node could; and not kept, because their owner is up but overloaded. */
   readonly refused: number;
+  readonly leftOut: number;
+  /** Refused here because a limit of bytes was hit: anti-entropy takes over. */
+  readonly full: number;
   readonly lastError: string;
 }
 

@@ -247,7 +247,11 @@ export class DynamoNode implements NodeApi {
       targets,
       written: this.#counters.read('hints.written'),
       delivered: this.#handoff.delivered,
+      cancelled: this.#counters.read('hints.cancelled'),
+      stale: this.#counters.read('hints.stale'),
       refused: this.#counters.read('hints.refused'),
+      leftOut: this.#counters.read('hints.left-out'),
+      full: this.#counters.read('refused.HINTS_FULL'),
       lastError: this.#handoff.lastError,
     };
   }

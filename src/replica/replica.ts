@@ -8,7 +8,7 @@
 
 import { isMember, type NodeConfig, type NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
-import { errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
+import { errorCodeOf, errorMessageOf, StoreError, type ErrorCode } from '../core/errors.ts';
 import type { PlacementTable } from '../core/placement.ts';
 import { verifyRecord, type StoredRecord } from '../core/record.ts';
 import { partitionOf, tokenOf, type Token } from '../core/token.ts';
@@ -58,6 +58,12 @@ export class Replica {
     } catch (error) {
       return this.#refuse('replica.put-refused', error);
     }
+  }
+
+  /** Merges records that their owner, this node, missed; says for each why it was refused. Never throws. */
+  async putAll(records: readonly StoredRecord[]): Promise<(ErrorCode | undefined)[]> {
+    const replies = await Promise.all(records.map((record) => this.put(record, undefined)));
+    return replies.map((reply) => (reply.kind === 'refused' ? reply.code : undefined));
   }
 
   /** Stores without the checks: for a record that this very node has just stamped or checked. */

@@ -88,6 +88,8 @@ export class RequestHandler {
         );
       case 'get':
         return this.#replica.get(request.key, request.want);
+      case 'merge':
+        return { kind: 'merged', refusals: await this.#replica.putAll(request.records) };
       default:
         return refused('NOT_SUPPORTED', `this node does not answer ${request.kind}`);
     }
