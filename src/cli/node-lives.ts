@@ -13,9 +13,10 @@ import { limits } from '../core/limits.ts';
 import { describeLife, type NodeLife } from '../core/node-life.ts';
 import { placementFingerprint } from '../core/placement.ts';
 import { createHttpFrontend } from '../frontends/http-server.ts';
+import { createRedisFrontend } from '../frontends/redis/redis-server.ts';
 import { classicLevelFolder } from '../platform/classic-level-store.ts';
 import type { FileDisk } from '../platform/file-disk.ts';
-import { httpProtocol, SharedPort } from '../platform/port-sharing.ts';
+import { httpProtocol, SharedPort, type PortProtocol } from '../platform/port-sharing.ts';
 import type { SystemClock } from '../platform/system-clock.ts';
 import type { SystemRandom } from '../platform/system-random.ts';
 import { TcpTransport } from '../platform/tcp-transport.ts';
@@ -33,6 +34,7 @@ import type { Address } from './address.ts';
 import { ClosingOrder } from './closing-order.ts';
 import type { ServeSettings } from './serve-settings.ts';
 
+import { packageVersion } from './version.ts';
 /** What outlives the change to another incarnation: all that holds the disk. */
 export interface NodeParts {
   readonly settings: ServeSettings;
@@ -167,11 +169,21 @@ async function serveAs(
     });
     closing.add(() => frontend.stop());
 
+    const redis = createRedisFrontend({
+      node,
+      observer,
+      config: { valueBytesMax: config.valueBytesMax, version: packageVersion() },
+    });
+    closing.add(() => redis.stop());
     const http = httpProtocol(frontend.server);
     const clientPort = new SharedPort({
+    const redisOnPort: PortProtocol = {
+      claims: (_, firstBytes) => redis.claims(firstBytes),
+      accept: redis.accept,
+    };
       ...listen,
       // Who gives peers an address of their own may want to keep them off the one for clients.
-      protocols: peerListen === undefined ? [transport.protocol, http] : [http],
+      protocols: peerListen === undefined ? [transport.protocol, redisOnPort, http] : [redisOnPort, http],
       clock,
       observer,
     });
@@ -186,7 +198,7 @@ async function serveAs(
       node,
       address: { host: listen.host, port },
       stop: () => closing.closeAll(),
-      answerLast: () => frontend.stop(),
+      answerLast: async () => void (await Promise.all([frontend.stop(), redis.stop()])),
     };
   } catch (error) {
     await closing.closeAll();

@@ -81,7 +81,10 @@ async function exchange(port: number, pieces: readonly (string | Uint8Array)[]):
 
 test('the first byte decides between the protocols, and nothing of the connection is lost', () =>
   withHttp(async (port) => {
-    assert.equal(await exchange(port, [encodePreface(), 'x']), `peer:${Buffer.from(encodePreface()).toString('latin1')}x`);
+    assert.equal(
+      await exchange(port, [encodePreface(), 'x']),
+      `peer:${Buffer.from(encodePreface()).toString('latin1')}x`,
+    );
     assert.equal(await exchange(port, ['*1\r\n']), 'redis:*1\r\n');
     assert.match(
       await exchange(port, ['GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n']),
