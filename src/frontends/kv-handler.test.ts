@@ -119,14 +119,21 @@ test('a key at the limit is stored, one byte more is refused', async (t) => {
 
 test('quorum, timeout, context and expiry of a request reach the coordinator', async (t) => {
   const { request, node } = await startHarness(t);
-  await request('PUT', '/kv/a?r=1&w=3&timeout=250&ttl=1000', {
+  await request('PUT', '/kv/a?r=1&w=3&mode=strict&timeout=250&ttl=1000', {
     body: 'x',
     headers: { 'X-Causal-Context': '"5-1-n2.x"' },
   });
   const { key, value, ...rest } = node.puts[0] ?? assert.fail('no put');
   assert.equal(Buffer.from(key).toString(), 'a');
   assert.equal(Buffer.from(value).toString(), 'x');
-  assert.deepEqual(rest, { r: 1, w: 3, timeoutMs: 250, context: dot, expiresAtMs: node.wallMs + 1_000 });
+  assert.deepEqual(rest, {
+    r: 1,
+    w: 3,
+    quorumMode: 'strict',
+    timeoutMs: 250,
+    context: dot,
+    expiresAtMs: node.wallMs + 1_000,
+  });
   await request('GET', '/kv/a?r=3');
   assert.equal(node.gets[0]?.r, 3);
   node.wallMs += 1_000;
@@ -135,7 +142,7 @@ test('quorum, timeout, context and expiry of a request reach the coordinator', a
 
 test('options that make no sense are refused before anything is written', async (t) => {
   const { request, node } = await startHarness(t);
-  for (const target of ['/kv/a?w=4', '/kv/a?x=1', '/kv/a?timeout=0', '/kv/%zz', '/kv/%f']) {
+  for (const target of ['/kv/a?w=4', '/kv/a?x=1', '/kv/a?mode=lax', '/kv/a?timeout=0', '/kv/%zz', '/kv/%f']) {
     assert.equal((await request('PUT', target, { body: 'x' })).status, 400, target);
   }
   for (const context of ['x', '"1-2"', 'W/"1-2-n1"']) {

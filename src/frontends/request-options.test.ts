@@ -6,9 +6,10 @@ import { parseRequestOptions } from './request-options.ts';
 const rules = { replicas: 3, allowTtl: true };
 
 test('every known parameter is read', () => {
-  assert.deepEqual(parseRequestOptions('r=1&w=3&timeout=250&ttl=60000', rules), {
+  assert.deepEqual(parseRequestOptions('r=1&w=3&mode=strict&timeout=250&ttl=60000', rules), {
     r: 1,
     w: 3,
+    quorumMode: 'strict',
     timeoutMs: 250,
     ttlMs: 60_000,
   });
@@ -36,6 +37,18 @@ test('a quorum lies between 1 and N', () => {
   }
 });
 
+test('the quorum mode is strict or sloppy, once', () => {
+  assert.deepEqual(parseRequestOptions('mode=sloppy', rules), { quorumMode: 'sloppy' });
+  for (const query of ['mode=', 'mode', 'mode=STRICT', 'mode=1', 'mode=strict%20']) {
+    assert.throws(
+      () => parseRequestOptions(query, rules),
+      /query parameter "mode" is ".*"; allowed are strict and sloppy/,
+      query,
+    );
+  }
+  assert.throws(() => parseRequestOptions('mode=strict&mode=sloppy', rules), /"mode" is given twice/);
+});
+
 test('times have an upper limit', () => {
   assert.throws(() => parseRequestOptions(`timeout=${limits.requestTimeoutMsMax + 1}`, rules), /"timeout"/);
   assert.throws(() => parseRequestOptions(`ttl=${limits.ttlMsMax + 1}`, rules), /"ttl"/);
@@ -45,7 +58,7 @@ test('times have an upper limit', () => {
 test('an unknown, doubled or misplaced parameter is named', () => {
   assert.throws(
     () => parseRequestOptions('W=2', rules),
-    /unknown query parameter "W"; allowed are r, w, timeout, ttl/,
+    /unknown query parameter "W"; allowed are r, w, mode, timeout, ttl/,
   );
   assert.throws(() => parseRequestOptions('__proto__=2', rules), /unknown query parameter "__proto__"/);
   assert.throws(() => parseRequestOptions('r=1&r=2', rules), /"r" is given twice/);

@@ -193,6 +193,26 @@ test('under strict a hint does not make up for an owner', () =>
     assert.ok(outcome.kind === 'unknown' && outcome.acknowledged === 1);
   }));
 
+test('a request may be strict in a sloppy cluster, and sloppy in a strict one', async () => {
+  for (const quorumMode of ['sloppy', 'strict'] as const) {
+    await play({ nodes: 5, quorumMode }, async ({ world, owners, others }) => {
+      kill(owners[0]);
+      kill(owners[1]);
+      await world.sleep(second);
+      const node = api(others[0]);
+      const value = bytes('a');
+      assert.equal((await node.put({ key, value, quorumMode: 'sloppy' })).kind, 'stored');
+      assert.equal(valueOf(await node.get({ key, quorumMode: 'sloppy' })), 'a');
+      const strictly = await node.put({ key, value, quorumMode: 'strict' });
+      assert.ok(strictly.kind === 'unknown' && strictly.acknowledged === 1);
+      const outcome = await node.get({ key, quorumMode: 'strict' });
+      assert.ok(outcome.kind === 'unavailable' && outcome.answered === 1, outcome.kind);
+      const deleted = await node.delete({ key, quorumMode: 'strict' });
+      assert.equal(deleted.kind, 'unknown');
+    });
+  }
+});
+
 test('a version that fewer than R hold is written back before a read shows it', () =>
   play({}, async ({ cluster, owners }) => {
     const [first, second_, third] = owners;

@@ -93,6 +93,7 @@ export class DynamoNode implements NodeApi {
   readonly #handler: RequestHandler;
   readonly #handoff: HintedHandoff;
   readonly #heartbeat: BackgroundTask;
+  #beatDueMs: number | undefined;
 
   constructor(options: NodeOptions) {
     const { config, placement, identity, store, transport, clock, random, checksum } = options;
@@ -316,7 +317,10 @@ export class DynamoNode implements NodeApi {
   /** Shows every peer that this node is alive; their answers show it of them. */
   #beat(): Promise<number> {
     const { clock, config } = this.#options;
-    this.#health.tick(clock.monotonicNow());
+    const nowMs = clock.monotonicNow();
+    this.#health.tick(nowMs);
+    this.#suspicion.timerFired({ dueAtMs: this.#beatDueMs ?? nowMs, nowMs });
+    this.#beatDueMs = nowMs + config.timing.heartbeatMs;
     this.#calls.ask(this.#peers, { kind: 'ping' }, config.timing.peerDownAfterMs, () => undefined);
     return Promise.resolve(config.timing.heartbeatMs);
   }

@@ -32,11 +32,12 @@ export interface StageOptions {
   readonly nodes?: number;
   readonly timing?: Partial<Timing>;
   readonly hintedHandoff?: boolean;
+  readonly antiEntropy?: boolean;
 }
 
 /** Plays a story on a cluster whose nodes have known each other for two seconds. */
 export function playOnStage(options: StageOptions, story: (stage: Stage) => Promise<void>): Promise<void> {
-  const { nodes = 3, timing = {}, hintedHandoff = true } = options;
+  const { nodes = 3, timing = {}, hintedHandoff = true, antiEntropy = true } = options;
   const members = Array.from({ length: nodes }, (_, index) => ({
     id: `n${index + 1}` as NodeId,
     weight: 1,
@@ -53,6 +54,7 @@ export function playOnStage(options: StageOptions, story: (stage: Stage) => Prom
         valueBytesMax: 100_000,
         timing: { ...defaultTiming, ...timing },
         hintedHandoff,
+        antiEntropy,
       },
       openStore: ({ config, ...ports }) =>
         openLogStore({
