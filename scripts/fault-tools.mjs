@@ -1,5 +1,6 @@
 /**
- * Before `make test`: the programs with which the end-to-end tests break networks, disks and clocks.
+ * Before `make test`: the programs with which the end-to-end tests break networks, disks and clocks, and the
+ * Redis clients that must work unmodified.
  *
  * They are Debian packages, installed where one is missing, apt-get is there and this is root. Where they
  * cannot be had nothing fails: the tests that need them are skipped, each with its reason.
@@ -14,6 +15,7 @@ const packages = [
   { name: 'nftables', isInstalled: () => isProgram('nft') },
   { name: 'strace', isInstalled: () => isProgram('strace') },
   { name: 'libfaketime', isInstalled: isFakeTimeInstalled },
+  { name: 'redis-tools', isInstalled: () => isProgram('redis-cli') && isProgram('redis-benchmark') },
 ];
 const boundMs = 120_000;
 
@@ -27,7 +29,7 @@ function install(names) {
     console.log(`without ${list} some end-to-end tests are skipped; apt-get install them as root`);
     return;
   }
-  console.log(`installing ${list}, with which the end-to-end tests make faults`);
+  console.log(`installing ${list}, for the end-to-end tests`);
   const quick = ['-qq', '-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20'];
   const command = ['install', '-y', '--no-install-recommends', ...names];
   // A machine that has never asked for the lists of packages has to do so first.
