@@ -175,12 +175,12 @@ async function serveAs(
       config: { valueBytesMax: config.valueBytesMax, version: packageVersion() },
     });
     closing.add(() => redis.stop());
-    const http = httpProtocol(frontend.server);
-    const clientPort = new SharedPort({
+    const http = httpProtocol(frontend.server, frontend.accept);
     const redisOnPort: PortProtocol = {
       claims: (_, firstBytes) => redis.claims(firstBytes),
       accept: redis.accept,
     };
+    const clientPort = new SharedPort({
       ...listen,
       // Who gives peers an address of their own may want to keep them off the one for clients.
       protocols: peerListen === undefined ? [transport.protocol, redisOnPort, http] : [redisOnPort, http],

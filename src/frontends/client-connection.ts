@@ -62,7 +62,7 @@ export interface ConnectionContext {
 }
 
 /** A queued reply costs its head and a few objects beside its body. */
-const replyOverheadBytes = 1_024;
+export const replyOverheadBytes = 1_024;
 
 export class ClientConnection {
   readonly #socket: Socket;

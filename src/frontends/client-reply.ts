@@ -7,8 +7,10 @@
 
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeader } from 'node:http';
 import { limits } from '../core/limits.ts';
-import type { ClientConnection } from './client-connection.ts';
+import { admitBody, BodyReader, type BodyLimits } from './body-reader.ts';
+import type { ClientConnection, FrontendLoad } from './client-connection.ts';
 import { renderError, type ErrorReply } from './error-reply.ts';
+import type { IncomingBody, KeyExchange } from './key-exchange.ts';
 
 /**
  * `held`: waits for its turn; `running`: a handler works on it; `answered`: its bytes are on their
@@ -16,7 +18,7 @@ import { renderError, type ErrorReply } from './error-reply.ts';
  */
 export type ReplyPhase = 'held' | 'running' | 'answered' | 'closed';
 
-export class ClientReply extends ServerResponse<IncomingMessage> {
+export class ClientReply extends ServerResponse<IncomingMessage> implements KeyExchange {
   clientConnection: ClientConnection | undefined = undefined;
   phase: ReplyPhase = 'held';
   /** What this reply counts toward its connection's output cap while it is `answered`. */
@@ -25,6 +27,28 @@ export class ClientReply extends ServerResponse<IncomingMessage> {
   awaitsContinue = false;
   /** The client expects something that this server does not know. */
   expectsUnknown = false;
+
+  get method(): string | undefined {
+    return this.req.method;
+  }
+
+  get requestHeaders(): IncomingMessage['headers'] {
+    return this.req.headers;
+  }
+
+  /** Bodies come after their head here. */
+  get wholeBody(): undefined {
+    return undefined;
+  }
+
+  receiveBody(load: FrontendLoad, bodyLimits: BodyLimits): IncomingBody {
+    admitBody(this.req, this, bodyLimits.bodyBytesMax);
+    return new BodyReader(this.req, this, load, bodyLimits);
+  }
+
+  mayQueue(bodyBytes: number): boolean {
+    return this.clientConnection?.mayQueue(bodyBytes) ?? true;
+  }
 
   /** Sends the whole reply. `headers` is flat (name, value, …), complete, and kept by this call. */
   send(status: number, headers: OutgoingHttpHeader[], body?: Uint8Array | string): void {

@@ -13,6 +13,7 @@ import { limits } from '../core/limits.ts';
 import { ClientConnection, type ConnectionContext } from './client-connection.ts';
 import { ClientReply } from './client-reply.ts';
 import type { ErrorReply } from './error-reply.ts';
+import { PlainLane, type PlainLaneOptions } from './plain-lane.ts';
 
 export interface HttpTimeouts {
   readonly headersMs: number;
@@ -31,12 +32,21 @@ export const defaultHttpTimeouts: HttpTimeouts = {
 
 export interface GuardedServer {
   readonly server: Server;
+  /** Takes a connection over, nothing read from it yet. */
+  readonly accept: (socket: Socket) => void;
   /** Closes idle connections, then the others as they finish, and cuts what is left after the bound. */
   readonly close: (graceMs: number) => Promise<void>;
 }
 
-/** A server whose connections keep to the limits and hand their requests, in turn, to `context.serve`. */
-export function createGuardedServer(context: ConnectionContext, timeouts: HttpTimeouts): GuardedServer {
+/**
+ * A server whose connections keep to the limits. Ordinary requests go to `plain.serve`; a connection that
+ * sends any other is `node:http`'s from then on, and its requests go, in turn, to `context.serve`.
+ */
+export function createGuardedServer(
+  context: ConnectionContext,
+  timeouts: HttpTimeouts,
+  plain: Pick<PlainLaneOptions, 'serve' | 'bodyBytesMax' | 'bodyBytesInFlightMax'>,
+): GuardedServer {
   const server: Server = createServer({
     ServerResponse: ClientReply,
     maxHeaderSize: limits.httpHeaderBytesMax,
@@ -50,7 +60,7 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
   server.timeout = context.limits.stallMs;
   // The size of the headers is limited; a limit on their number would drop the rest silently.
   server.maxHeadersCount = 0;
-  const connections = new Set<ClientConnection>();
+  const connections = new Set<ClientConnection | PlainLane>();
   let onEmpty: (() => void) | undefined;
   let closed = false;
   const bySocket = new WeakMap<object, ClientConnection>();
@@ -61,11 +71,29 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
     bySocket.set(socket, connection);
     connections.add(connection);
     socket.setNoDelay(true);
-    socket.on('close', () => {
-      connections.delete(connection);
-      if (connections.size === 0) onEmpty?.();
-    });
+    socket.on('close', () => forget(connection));
   });
+  function forget(connection: ClientConnection | PlainLane): void {
+    connections.delete(connection);
+    if (connections.size === 0) onEmpty?.();
+  }
+  function acceptSocket(socket: Socket): void {
+    if (closed) {
+      socket.destroy();
+      return;
+    }
+    const lane = new PlainLane(socket, {
+      ...plain,
+      context,
+      keepAliveMs: timeouts.keepAliveMs,
+      onLeave: () => {
+        server.emit('connection', socket);
+        forget(lane);
+      },
+    });
+    connections.add(lane);
+    socket.on('close', () => forget(lane));
+  }
   const accept = (request: IncomingMessage, reply: ClientReply): void => {
     bySocket.get(request.socket)?.accept(reply);
   };
@@ -107,7 +135,7 @@ export function createGuardedServer(context: ConnectionContext, timeouts: HttpTi
     server.close(() => {});
   }
 
-  return { server, close };
+  return { server, accept: acceptSocket, close };
 }
 
 /** What to tell a client whose bytes are not a request; undefined for an error of its socket. */

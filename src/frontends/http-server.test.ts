@@ -26,12 +26,10 @@ test('stopping lets a request under way finish and answers later ones STOPPING',
       finish = () => resolve(missing);
     });
   const client = await harness.connect();
-  client.send(requestText('GET', '/kv/a'));
-  await until(() => harness.node.gets.length === 1);
+  client.send(Buffer.concat([requestText('GET', '/kv/a'), requestText('PUT', '/kv/b', { body: 'x' })]));
+  await until(() => harness.node.gets.length === 1 && harness.frontend.load.requests === 2);
   let stopped = false;
   const stop = harness.stop().then(() => (stopped = true));
-  client.send(requestText('PUT', '/kv/b', { body: 'x' }));
-  await until(() => harness.frontend.load.requests === 2);
   assert.equal(stopped, false);
   finish();
   const reply = await client.reply();

@@ -2,11 +2,13 @@
  * The HTTP front of a node: `/kv` on `node:http`, everything else through fastify, on one server.
  *
  * It does not listen. Whoever owns the port looks at the first bytes of a connection and hands
- * sockets over with `server.emit('connection', socket)`; bytes already read go back by `unshift`. The
- * listener must have been created with `allowHalfOpen: true`, as `node:http` does it.
+ * sockets over to `accept`; bytes already read go back by `unshift`. The listener must have been created
+ * with `allowHalfOpen: true`, as `node:http` does it. A connection starts on the short way for ordinary
+ * requests (`plain-lane.ts`) and moves to `node:http` with the first that is not.
  */
 
 import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { limits } from '../core/limits.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { NodeApi } from '../replica/node-api.ts';
@@ -15,6 +17,7 @@ import type { ClientReply } from './client-reply.ts';
 import { createGuardedServer, defaultHttpTimeouts, type HttpTimeouts } from './connection-limits.ts';
 import { errorReplyOf } from './error-reply.ts';
 import { isKeyPath, parseTarget, type RequestTarget } from './key-path.ts';
+import type { KeyExchange } from './key-exchange.ts';
 import { KeyHandler } from './kv-handler.ts';
 import { OperatorRoutes } from './operator-routes.ts';
 import { framingFault } from './request-framing.ts';
@@ -34,6 +37,8 @@ export interface HttpFrontendConfig {
 
 export interface HttpFrontend {
   readonly server: Server;
+  /** Takes a connection over, nothing read from it yet. */
+  readonly accept: (socket: Socket) => void;
   /** What is under way, for the operator and tests. */
   readonly load: Readonly<FrontendLoad>;
   /**
@@ -75,13 +80,30 @@ export function createHttpFrontend(options: {
     else operator.handle(reply, target);
   }
 
+  function servePlain(exchange: KeyExchange, url: string): void {
+    let target: RequestTarget;
+    try {
+      target = parseTarget(url);
+    } catch (error) {
+      return exchange.refuse(errorReplyOf(error));
+    }
+    keys.handle(exchange, target);
+  }
+
   const pipeline: PipelineLimits = {
     ...defaultPipelineLimits,
     replyBytesMax: valueBytesMax,
     ...config.limits,
   };
   const timeouts = { ...defaultHttpTimeouts, ...config.timeouts };
-  const { server, close } = createGuardedServer({ limits: pipeline, load, observer, serve }, timeouts);
+  const { server, accept, close } = createGuardedServer(
+    { limits: pipeline, load, observer, serve },
+    timeouts,
+    {
+      serve: servePlain,
+      ...bodyLimits,
+    },
+  );
 
   async function stop(): Promise<void> {
     load.stopping = true;
@@ -89,7 +111,7 @@ export function createHttpFrontend(options: {
     await operator.close();
   }
 
-  return { server, load, stop };
+  return { server, accept, load, stop };
 }
 
 const defaultPipelineLimits: Omit<PipelineLimits, 'replyBytesMax'> = {

@@ -15,11 +15,11 @@
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Dot } from '../core/dot.ts';
 import type { NodeApi, PutRequest, ReadOutcome, WriteOutcome } from '../replica/node-api.ts';
-import { admitBody, BodyReader, type BodyLimits } from './body-reader.ts';
+import type { BodyLimits } from './body-reader.ts';
 import type { FrontendLoad } from './client-connection.ts';
-import type { ClientReply } from './client-reply.ts';
 import { entityTagOf, listsEntityTag } from './entity-tag.ts';
 import { errorReplyOf, type ErrorReply } from './error-reply.ts';
+import type { IncomingBody, KeyExchange } from './key-exchange.ts';
 import { keyOfPath, type RequestTarget } from './key-path.ts';
 import { causalContextOf, checkReadHeaders, checkWriteHeaders, contentTypeOf } from './key-headers.ts';
 import { parseRequestOptions } from './request-options.ts';
@@ -58,8 +58,8 @@ export class KeyHandler {
   }
 
   /** Answers a request for a path under `/kv`. Never throws or rejects. */
-  handle(reply: ClientReply, target: RequestTarget): void {
-    switch (reply.req.method) {
+  handle(reply: KeyExchange, target: RequestTarget): void {
+    switch (reply.method) {
       case 'GET':
       case 'HEAD':
         void this.#get(reply, target);
@@ -75,46 +75,48 @@ export class KeyHandler {
     }
   }
 
-  async #get(reply: ClientReply, target: RequestTarget): Promise<void> {
+  async #get(reply: KeyExchange, target: RequestTarget): Promise<void> {
     try {
       const request = this.#requestOf(reply, target);
-      checkReadHeaders(reply.req.headers);
-      if (!mayQueue(reply, 0)) return reply.refuse(clientsNotReading);
+      checkReadHeaders(reply.requestHeaders);
+      if (!reply.mayQueue(0)) return reply.refuse(clientsNotReading);
       sendRead(reply, await this.#node.get(request));
     } catch (error) {
       reply.refuse(errorReplyOf(error));
     }
   }
 
-  async #put(reply: ClientReply, target: RequestTarget): Promise<void> {
-    let reader: BodyReader | undefined;
+  async #put(reply: KeyExchange, target: RequestTarget): Promise<void> {
+    let body: IncomingBody | undefined;
     let sent = false;
     try {
       const request = this.#requestOf(reply, target);
-      const { headers } = reply.req;
+      const headers = reply.requestHeaders;
       checkWriteHeaders(headers);
       const contentType = contentTypeOf(headers);
       if (contentType !== undefined) request.contentType = contentType;
-      admitBody(reply.req, reply, this.#bodyLimits.bodyBytesMax);
-      reader = new BodyReader(reply.req, reply, this.#load, this.#bodyLimits);
-      const value = await reader.read();
-      // A client that went away in the middle has written nothing.
-      if (value === undefined) return;
+      let value = reply.wholeBody;
+      if (value === undefined) {
+        body = reply.receiveBody(this.#load, this.#bodyLimits);
+        value = await body.read();
+        // A client that went away in the middle has written nothing.
+        if (value === undefined) return;
+      }
       request.value = value;
       sent = true;
       sendWritten(reply, await this.#node.put(request));
     } catch (error) {
       refuseWrite(reply, error, sent);
     } finally {
-      reader?.release();
+      body?.release();
     }
   }
 
-  async #delete(reply: ClientReply, target: RequestTarget): Promise<void> {
+  async #delete(reply: KeyExchange, target: RequestTarget): Promise<void> {
     let sent = false;
     try {
       const request = this.#requestOf(reply, target);
-      checkWriteHeaders(reply.req.headers);
+      checkWriteHeaders(reply.requestHeaders);
       sent = true;
       sendWritten(reply, await this.#node.delete(request));
     } catch (error) {
@@ -123,23 +125,23 @@ export class KeyHandler {
   }
 
   /** Reads and deletes have no use for the value, which a put fills in. */
-  #requestOf(reply: ClientReply, target: RequestTarget): Mutable<PutRequest> {
+  #requestOf(reply: KeyExchange, target: RequestTarget): Mutable<PutRequest> {
     const request: Mutable<PutRequest> = { key: keyOfPath(target.path), value: noValue };
     if (target.query !== '') {
       const { ttlMs, ...overrides } = parseRequestOptions(target.query, {
         replicas: this.#replicas,
-        allowTtl: reply.req.method === 'PUT',
+        allowTtl: reply.method === 'PUT',
       });
       Object.assign(request, overrides);
       if (ttlMs !== undefined) request.expiresAtMs = this.#wallNow() + ttlMs;
     }
-    const context = causalContextOf(reply.req.headers);
+    const context = causalContextOf(reply.requestHeaders);
     if (context !== undefined) request.context = context;
     return request;
   }
 }
 
-function sendRead(reply: ClientReply, outcome: ReadOutcome): void {
+function sendRead(reply: KeyExchange, outcome: ReadOutcome): void {
   const { answered, required } = outcome;
   if (outcome.kind === 'unavailable') {
     const { code, message } = outcome;
@@ -154,23 +156,23 @@ function sendRead(reply: ClientReply, outcome: ReadOutcome): void {
     );
   }
   const { contentType, value } = outcome.version;
-  const condition = reply.req.headers['if-none-match'];
+  const condition = reply.requestHeaders['if-none-match'];
   if (condition !== undefined && listsEntityTag(condition, entityTagOf(outcome.version.dot))) {
     return reply.send(304, headers);
   }
-  if (!mayQueue(reply, value.length)) return reply.sendError(clientsNotReading);
+  if (!reply.mayQueue(value.length)) return reply.sendError(clientsNotReading);
   headers.push('Content-Type', contentType === '' ? defaultContentType : contentType);
   headers.push('Content-Length', value.length);
-  reply.send(200, headers, reply.req.method === 'HEAD' ? undefined : value);
+  reply.send(200, headers, reply.method === 'HEAD' ? undefined : value);
 }
 
 /** `sent`: the node has been asked, and nobody knows how far the write got. */
-function refuseWrite(reply: ClientReply, error: unknown, sent: boolean): void {
+function refuseWrite(reply: KeyExchange, error: unknown, sent: boolean): void {
   const description = errorReplyOf(error);
   reply.refuse(sent ? { ...description, details: { outcome: 'unknown' } } : description);
 }
 
-function sendWritten(reply: ClientReply, outcome: WriteOutcome): void {
+function sendWritten(reply: KeyExchange, outcome: WriteOutcome): void {
   switch (outcome.kind) {
     case 'stored':
       return reply.send(204, versionHeaders(outcome.dot, outcome.acknowledged, outcome.required));
@@ -186,10 +188,6 @@ function sendWritten(reply: ClientReply, outcome: WriteOutcome): void {
       return reply.sendError({ code, message, details: { outcome: 'not-applied' } });
     }
   }
-}
-
-function mayQueue(reply: ClientReply, bodyBytes: number): boolean {
-  return reply.clientConnection?.mayQueue(bodyBytes) ?? true;
 }
 
 function versionHeaders(dot: Dot | undefined, answered: number, required: number): OutgoingHttpHeader[] {

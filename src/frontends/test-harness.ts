@@ -67,7 +67,7 @@ export async function startHarness(
     socket.once('data', (first: Buffer) => {
       socket.pause();
       socket.unshift(first);
-      frontend.server.emit('connection', socket);
+      frontend.accept(socket);
       socket.resume();
     });
     socket.resume();

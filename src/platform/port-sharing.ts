@@ -124,7 +124,7 @@ function protocolOf(
  * itself; this makes it believe that it does, since it looks for slow requests only then. Closing it
  * is the caller's.
  */
-export function httpProtocol(server: HttpServer): PortProtocol {
+export function httpProtocol(server: HttpServer, accept?: (socket: Socket) => void): PortProtocol {
   server.emit('listening');
-  return { claims: () => true, accept: (socket) => void server.emit('connection', socket) };
+  return { claims: () => true, accept: accept ?? ((socket) => void server.emit('connection', socket)) };
 }
