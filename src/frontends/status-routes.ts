@@ -108,7 +108,8 @@ function persistenceJson(status: StoreStatus, paths: PersistencePaths): Record<s
     compactions: status.compactions,
     compacted_bytes: status.compactedBytes,
     quarantined: status.quarantined,
-    evidence_lost: status.evidenceLost,
+    evidence_lost: status.evidenceLost !== false,
+    evidence_lost_cause: status.evidenceLost === false ? null : status.evidenceLost,
   };
 }
 

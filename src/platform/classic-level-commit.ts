@@ -21,7 +21,8 @@ export interface RowChange {
 /** What one caller wants written atomically. */
 export interface Operation {
   readonly rows: readonly RowChange[];
-  readonly figures: FiguresChange;
+  /** Undefined where nothing that is counted changes. */
+  readonly figures: FiguresChange | undefined;
   /** Of a change of an own record. */
   readonly sum?: SumChange | undefined;
   /** Bytes of the rows' values, against the limit of the queue. */

@@ -13,6 +13,7 @@ export class DamageList {
   readonly #observer: Observer;
   readonly #location: string;
   #ranges: QuarantinedRange[] = [];
+  #hasLost = false;
 
   constructor(options: { readonly observer: Observer; readonly location: string }) {
     this.#observer = options.observer;
@@ -23,6 +24,16 @@ export class DamageList {
     return this.#ranges;
   }
 
+  /** Whether anything was found that may have held what was acknowledged, and the owners are not compared yet. */
+  get hasLost(): boolean {
+    return this.#hasLost;
+  }
+
+  /** The owners have been compared. */
+  restoreEvidence(): void {
+    this.#hasLost = false;
+  }
+
   /** Notes a row that cannot be believed; a row met before is not noted again. */
   add(row: Uint8Array, reason: string): void {
     this.addRange({ file: `row ${Buffer.from(row).toString('hex')}`, offset: 0, bytes: 0, reason });
@@ -31,6 +42,7 @@ export class DamageList {
   addRange(range: QuarantinedRange): void {
     const isKnown = this.#ranges.some((known) => known.file === range.file && known.reason === range.reason);
     if (isKnown && range.bytes === 0) return;
+    this.#hasLost = true;
     this.#ranges = [...this.#ranges, range].slice(-limits.quarantinedMax);
     this.#observer.count('storage.quarantined');
     this.#observer.log(

@@ -45,7 +45,7 @@ export async function loadClassicLevelFloors(options: {
   const reason = row === undefined ? undefined : floors.decode(row, checksum);
   if (reason !== undefined) damage.add(floorsRow, `the stability floors: ${reason}`);
   for (let partition = 0; partition < partitions; partition++) {
-    floors.setRefill(partition, damage.ranges.length > 0);
+    floors.setRefill(partition, damage.hasLost);
   }
   return floors;
 }

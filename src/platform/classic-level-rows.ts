@@ -34,6 +34,8 @@ export type RowKind = typeof digestKind | typeof recordKind | typeof quarantineK
 export const figuresRow = Uint8Array.of(0x01);
 /** The one row of stability floors (storage/stability-floors.ts). */
 export const floorsRow = Uint8Array.of(0x02);
+/** The one row that says whether, and why, evidence is lost (classic-level-evidence.ts). */
+export const evidenceRow = Uint8Array.of(0x03);
 /** A range that holds every row. */
 export const wholeRange = { start: Uint8Array.of(0), end: Uint8Array.of(0xff, 1) } as const;
 /** A range that never holds a row: compacting it makes LevelDB write out its memory and nothing else. */

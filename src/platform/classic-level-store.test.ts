@@ -105,7 +105,7 @@ for (const { name, change } of damages) {
         code: 'RECORD_CORRUPT',
       });
       await assert.rejects(store.get(record.key, record.token), { code: 'RECORD_CORRUPT' });
-      assert.equal(store.status().evidenceLost, true);
+      assert.equal(store.status().evidenceLost, 'damaged');
       assert.equal(store.status().quarantined.length, 1);
       assert.ok((await store.get(intact.key, intact.token)) !== undefined);
       await store.sync();
@@ -143,7 +143,7 @@ test('a scan passes over a rotten digest row and says so', () =>
     await Promise.all(records.map((record) => store.merge(record)));
     store = await reopenAfter(harness, store, (database) => rot(database, rowOf(digestKind, rotten)));
     assert.equal((await scanAll(store, { limit: 1 })).length, 2);
-    assert.equal(store.status().evidenceLost, true);
+    assert.equal(store.status().evidenceLost, 'damaged');
   }));
 
 test('a rotten hint is set aside, and the hints behind it are delivered', () =>
@@ -160,7 +160,7 @@ test('a rotten hint is set aside, and the hints behind it are delivered', () =>
       store.hints().map((summary) => summary.count),
       [2],
     );
-    assert.equal(store.status().evidenceLost, true);
+    assert.equal(store.status().evidenceLost, 'damaged');
     await reopenAfter(harness, store, async (database) => {
       assert.ok((await database.get(rowOf(quarantineKind, first, n2))) !== undefined, 'its bytes are kept');
     });
@@ -206,7 +206,7 @@ test('a log that LevelDB had to drop from is reported as lost evidence', () =>
     bytes[100] = (bytes[100] ?? 0) ^ 1;
     await writeFile(join(folder, log), bytes);
     const damaged = await harness.crash();
-    assert.equal(damaged.status().evidenceLost, true);
+    assert.equal(damaged.status().evidenceLost, 'damaged');
     assert.equal(damaged.status().quarantined[0]?.file, log);
     const last = recordOf({ key: 'key 9' });
     assert.ok((await damaged.get(last.key, last.token)) !== undefined, 'what lies behind is there');

@@ -26,6 +26,7 @@ import type { Clock } from '../ports/clock.ts';
 import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Observer } from '../ports/observer.ts';
 import type {
+  EvidenceCause,
   FloorResult,
   HintSummary,
   MergeResult,
@@ -38,6 +39,7 @@ import type {
 import type { FloorRaise, StabilityFloors } from '../storage/stability-floors.ts';
 import { DamageList } from './classic-level-damage.ts';
 import { ClassicLevelDatabase, type DatabaseSize } from './classic-level-database.ts';
+import { openEvidence, type ClassicLevelEvidence } from './classic-level-evidence.ts';
 import { ClassicLevelFloors, loadClassicLevelFloors } from './classic-level-floors.ts';
 import { ClassicLevelReader, type ScanOptions } from './classic-level-reader.ts';
 import { ownSpace } from './classic-level-rows.ts';
@@ -96,8 +98,21 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
     sums.whenStale((partition) => void writer.recountSum(partition).catch(() => {}));
     const floorKeeper = new ClassicLevelFloors({ database, checksum, floors, writer });
     await floorKeeper.sweepAll();
+    const evidence = await openEvidence({ database, writer, damage });
     const size = await database.size();
-    const parts = { options, database, reader, tree, sums, floors, floorKeeper, writer, damage, size };
+    const parts = {
+      options,
+      database,
+      reader,
+      tree,
+      sums,
+      floors,
+      floorKeeper,
+      writer,
+      damage,
+      evidence,
+      size,
+    };
     return new ClassicLevelStore(parts);
   } catch (error) {
     await database.close();
@@ -115,6 +130,7 @@ interface Parts {
   readonly floorKeeper: ClassicLevelFloors;
   readonly writer: ClassicLevelWriter;
   readonly damage: DamageList;
+  readonly evidence: ClassicLevelEvidence;
   readonly size: DatabaseSize;
 }
 
@@ -222,6 +238,14 @@ class ClassicLevelStore implements Store {
     return this.#parts.writer.figures.hints();
   }
 
+  loseEvidence(cause: EvidenceCause): Promise<void> {
+    return this.#run(({ evidence }) => evidence.lose(cause));
+  }
+
+  restoreEvidence(): Promise<void> {
+    return this.#run(({ evidence }) => evidence.restore());
+  }
+
   status(): StoreStatus {
     const { writer, damage, database } = this.#parts;
     const { figures, state } = writer;
@@ -243,7 +267,7 @@ class ClassicLevelStore implements Store {
       compactions: 0,
       compactedBytes: compactedBytes(database.property('leveldb.stats')),
       quarantined: damage.ranges,
-      evidenceLost: damage.ranges.length > 0,
+      evidenceLost: this.#parts.evidence.lost,
       collectedKeys: this.#parts.floorKeeper.collectedKeys,
       // How much of its tables LevelDB has not rewritten yet, it does not tell.
       collectedBytes: 0,

@@ -166,8 +166,7 @@ export class ClassicLevelWriter {
   async putRow(change: RowChange): Promise<void> {
     await this.#recoverIfFull();
     if (this.#state.kind !== 'open') throw this.#state.error;
-    const figures = { space: ownSpace, keys: 0, bytes: 0 };
-    const written = this.#queue.add({ rows: [change], figures, sum: undefined, bytes: change.row.length });
+    const written = this.#queue.add({ rows: [change], figures: undefined, bytes: change.row.length });
     await this.#queue.sync();
     await written;
   }
@@ -307,7 +306,7 @@ export class ClassicLevelWriter {
     const rows: RowChange[] = [];
     for (const operation of batch.operations) {
       rows.push(...operation.rows);
-      figures.apply(operation.figures);
+      if (operation.figures !== undefined) figures.apply(operation.figures);
     }
     rows.push({ row: figuresRow, value: figures.encode(checksum) });
     const isSynced = durability.mode === 'always' || batch.mustSync;

@@ -41,7 +41,9 @@ export class Replica {
     this.#clock = options.clock;
     this.#checksum = options.checksum;
     this.#observer = options.observer;
-    this.#evidence = !options.store.status().evidenceLost;
+    const { evidenceLost } = options.store.status();
+    // Until owners are compared a first start has to count, or a new cluster would never answer "not found".
+    this.#evidence = evidenceLost === false || evidenceLost === 'fresh';
   }
 
   /** Merges a record that a coordinator or a hint holder sent. Never throws. */

@@ -7,6 +7,7 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { VersionSum } from '../core/version-sum.ts';
 import type {
+  EvidenceCause,
   FloorResult,
   HintSummary,
   MergeResult,
@@ -114,6 +115,14 @@ export class NarratedStore implements Store {
 
   hints(): readonly HintSummary[] {
     return this.#store.hints();
+  }
+
+  loseEvidence(cause: EvidenceCause): Promise<void> {
+    return this.#store.loseEvidence(cause);
+  }
+
+  restoreEvidence(): Promise<void> {
+    return this.#store.restoreEvidence();
   }
 
   status(): StoreStatus {

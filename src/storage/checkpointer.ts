@@ -84,7 +84,7 @@ export class Checkpointer {
         return {
           actors: index.actors.names,
           segments: this.#segments(),
-          evidenceLost: quarantine.evidenceLost,
+          evidenceLost: quarantine.hasLost,
         };
       },
     });

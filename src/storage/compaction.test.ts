@@ -64,7 +64,7 @@ describe('compaction', () => {
     const rebuilt = await openTestStore(disk.session(), small);
     await assertHeld(rebuilt, newest.values());
     assert.equal(rebuilt.status().logEntries, 400);
-    assert.equal(rebuilt.status().evidenceLost, false);
+    assert.equal(rebuilt.status().evidenceLost, 'fresh');
   });
 
   test('ends its file so that one that was cut short is found out', async () => {
@@ -78,7 +78,7 @@ describe('compaction', () => {
     for (const path of disk.paths()) if (!path.endsWith('.seg')) disk.removeNow(path);
     disk.truncateNow(first, (disk.readNow(first)?.length ?? 0) - batchHeaderBytes);
     const opened = await openTestStore(disk.session(), small);
-    assert.equal(opened.status().evidenceLost, true);
+    assert.equal(opened.status().evidenceLost, 'damaged');
     assert.match(opened.status().quarantined[0]?.reason ?? '', /cut short/);
   });
 

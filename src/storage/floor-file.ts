@@ -31,11 +31,11 @@ export async function loadFloors(options: {
     const reason = await readFloors(disk, floors, checksum);
     if (reason !== undefined) {
       quarantine.note({ file: floorFileName, offset: 0, bytes: floorsBytes(partitions), reason });
-      await quarantine.loseEvidence();
+      await quarantine.loseEvidence('damaged');
     }
   }
   for (let partition = 0; partition < partitions; partition++) {
-    floors.setRefill(partition, quarantine.evidenceLost);
+    floors.setRefill(partition, quarantine.hasLost);
   }
   return floors;
 }

@@ -9,24 +9,28 @@ import type { Clock } from '../ports/clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { GroupCommit } from './group-commit.ts';
 import { openTestStore, testClock } from './log-store-harness-contract.ts';
+import type { LogStore } from './log-store.ts';
 import { recordKind } from './segment-format.ts';
 import { Segment } from './segment.ts';
 import { digestOf, recordOf } from './store-contract-records.ts';
 
-/** A disk whose syncs of segments wait until they are let go. */
-function heldDisk(): {
-  readonly disk: SimDisk;
+/** A store on a disk whose syncs wait until they are let go. */
+async function openHeld(): Promise<{
+  readonly store: LogStore;
   readonly release: () => void;
   readonly waiting: () => number;
-} {
+}> {
   const held: (() => void)[] = [];
+  let isOpen = false;
   const disk = new SimDisk({
     schedule: (operation, _bytes, complete) => {
-      if (operation === 'sync') held.push(complete);
+      if (isOpen && operation === 'sync') held.push(complete);
       else queueMicrotask(complete);
     },
   });
-  return { disk, release: () => held.shift()?.(), waiting: () => held.length };
+  const store = await openTestStore(disk.session());
+  isOpen = true;
+  return { store, release: () => held.shift()?.(), waiting: () => held.length };
 }
 
 function nextTurn(): Promise<void> {
@@ -53,8 +57,7 @@ describe('group commit', () => {
   });
 
   test('what arrives while a batch is under way goes into the next one', async () => {
-    const { disk, release, waiting } = heldDisk();
-    const store = await openTestStore(disk.session());
+    const { store, release, waiting } = await openHeld();
     const first = store.merge(recordOf({ key: 'first' }));
     await until(() => waiting() === 1);
     const [second, third] = ['second', 'third'].map((key) => store.merge(recordOf({ key })));
@@ -70,8 +73,7 @@ describe('group commit', () => {
   });
 
   test('a read sees a record only once its batch is durable', async () => {
-    const { disk, release, waiting } = heldDisk();
-    const store = await openTestStore(disk.session());
+    const { store, release, waiting } = await openHeld();
     const older = recordOf({ key: 'a', value: 'older', wallMs: 1_000 });
     const newer = recordOf({ key: 'a', value: 'newer', wallMs: 2_000 });
     const first = store.merge(older);
@@ -90,8 +92,7 @@ describe('group commit', () => {
   });
 
   test('a merge that lost is answered when what it lost against is durable, not before', async () => {
-    const { disk, release, waiting } = heldDisk();
-    const store = await openTestStore(disk.session());
+    const { store, release, waiting } = await openHeld();
     const newer = recordOf({ key: 'a', wallMs: 2_000 });
     const answered: string[] = [];
     const won = store.merge(newer).then(() => answered.push('won'));

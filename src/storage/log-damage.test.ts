@@ -108,7 +108,7 @@ describe('a log cut short', () => {
       assert.equal(store.status().logEntries, intact * 2);
       const torn = store.status().quarantined.map(({ file, offset }) => ({ file, offset }));
       assert.deepEqual(torn, end === length ? [] : [{ file: firstSegment, offset: end }]);
-      assert.equal(store.status().evidenceLost, false, 'a torn tail was never acknowledged');
+      assert.equal(store.status().evidenceLost, 'fresh', 'a torn tail was never acknowledged');
       // It goes on where it was cut, and the next start finds nothing to complain about.
       await store.merge(recordOf({ key: 'later', wallMs: 5_000 }));
       disk.crash();
@@ -145,7 +145,7 @@ describe('a log cut short', () => {
       cut.truncateNow(firstSegment, length);
       const opened = await openTestStore(cut.session());
       await assertHolds(opened, log, log.batches.length - 1);
-      assert.equal(opened.status().evidenceLost, true);
+      assert.equal(opened.status().evidenceLost, 'damaged');
       // The log grows past where the checkpoint had seen it: that must not make it good again.
       const later = Array.from({ length: 4 }, (_, index) =>
         recordOf({ key: `later ${index}`, value: 'x'.repeat(50 + index), wallMs: 7_000 }),
@@ -158,7 +158,7 @@ describe('a log cut short', () => {
         const held = await again.get(record.key, record.token);
         assert.deepEqual(Buffer.from(held?.bytes ?? []), Buffer.from(record.bytes));
       }
-      assert.equal(again.status().evidenceLost, true, 'the loss is remembered');
+      assert.equal(again.status().evidenceLost, 'damaged', 'the loss is remembered');
       assert.deepEqual(again.status().quarantined, []);
     }
   });
@@ -188,10 +188,10 @@ describe('a flipped bit', () => {
         assert.ok(status.keys >= log.batches.length, `offset ${offset}: ${status.keys} keys`);
         assert.equal(
           status.evidenceLost,
-          offset >= segmentHeaderBytes && isInEntry(extents, damaged, offset),
+          offset >= segmentHeaderBytes && isInEntry(extents, damaged, offset) ? 'damaged' : 'fresh',
         );
       }
-      assert.ok(disk.paths().some((path) => path.startsWith('quarantine/')));
+      assert.ok(disk.paths().some((path) => path.startsWith('quarantine/log_')));
     }
   });
 

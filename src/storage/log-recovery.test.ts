@@ -62,7 +62,7 @@ describe('damage in a finished segment', () => {
     const store = await openTestStore(disk.session(), { segmentBytesMax: 600 });
     assert.equal(await countHeld(store, records), records.length - 1);
     assert.ok(store.status().quarantined.every((range) => range.file === second));
-    assert.equal(store.status().evidenceLost, true);
+    assert.equal(store.status().evidenceLost, 'damaged');
     assert.ok(disk.paths().some((path) => path.startsWith('quarantine/log_')));
     // The next start loads a checkpoint and sees none of it.
     await store.close();
@@ -70,7 +70,7 @@ describe('damage in a finished segment', () => {
     for (const path of disk.paths()) if (path.startsWith('quarantine/')) disk.removeNow(path);
     const again = await openTestStore(disk.session(), { segmentBytesMax: 600 });
     assert.deepEqual(again.status().quarantined, []);
-    assert.equal(again.status().evidenceLost, true);
+    assert.equal(again.status().evidenceLost, 'damaged');
     await again.restoreEvidence();
     await again.close();
     assert.equal((await openTestStore(disk.session())).status().evidenceLost, false);
@@ -102,7 +102,7 @@ describe('damage in a finished segment', () => {
     disk.truncateNow(second, length - 1);
     const store = await openTestStore(disk.session(), { segmentBytesMax: 600 });
     assert.equal(await countHeld(store, records), records.length - 1);
-    assert.equal(store.status().evidenceLost, true);
+    assert.equal(store.status().evidenceLost, 'damaged');
   });
 
   test('at its end costs only the entry that was hit, of a batch that holds several', async () => {
@@ -117,7 +117,7 @@ describe('damage in a finished segment', () => {
     disk.corrupt(first, segmentHeaderBytes + batchHeaderBytes + 60, 0xff);
     const restarted = await openTestStore(disk.session(), { segmentBytesMax: 600 });
     assert.equal(await countHeld(restarted, batches.flat()), 11);
-    assert.equal(restarted.status().evidenceLost, true);
+    assert.equal(restarted.status().evidenceLost, 'damaged');
   });
 
   test('is not hidden by bytes in a value that look like a batch', async () => {
@@ -173,7 +173,7 @@ describe('a torn tail', () => {
     const store = await openTestStore(disk.session());
     assert.equal(store.status().keys, 3);
     assert.equal(disk.readNow(path)?.length, whole.length);
-    assert.ok(!disk.paths().some((name) => name.startsWith('quarantine/')));
+    assert.ok(!disk.paths().some((name) => name.startsWith('quarantine/log_')));
   });
 });
 
@@ -187,7 +187,7 @@ describe('a missing segment', () => {
       const store = await openTestStore(disk.session(), { segmentBytesMax: 600 });
       const held = await countHeld(store, records);
       assert.ok(held > 0 && held < records.length);
-      assert.equal(store.status().evidenceLost, true, `segment ${position}`);
+      assert.equal(store.status().evidenceLost, 'damaged', `segment ${position}`);
       assert.match(store.status().quarantined[0]?.reason ?? '', /entries before it are missing/);
     }
   });
@@ -198,7 +198,7 @@ describe('a missing segment', () => {
     await mergeAll(store, recordsOf(30));
     await store.close();
     disk.removeNow(segmentPaths(disk).at(-1) ?? '');
-    assert.equal((await openTestStore(disk.session())).status().evidenceLost, true);
+    assert.equal((await openTestStore(disk.session())).status().evidenceLost, 'damaged');
   });
 });
 
@@ -241,7 +241,7 @@ describe('a checkpoint', () => {
       const opened = await openTestStore(copy.session(), { partitions: 4 });
       assert.equal(await countHeld(opened, records), records.length, `offset ${offset}`);
       assert.equal(opened.hints()[0]?.count, 1);
-      assert.equal(opened.status().evidenceLost, false);
+      assert.equal(opened.status().evidenceLost, 'fresh');
     }
   });
 
@@ -271,7 +271,11 @@ describe('a checkpoint', () => {
     const restarted = await openTestStore(disk.session());
     assert.equal(await countHeld(restarted, [before, after]), 1);
     assert.equal(restarted.status().keys, 1);
-    assert.equal(restarted.status().evidenceLost, true, 'the checkpoint vouches that it had been durable');
+    assert.equal(
+      restarted.status().evidenceLost,
+      'damaged',
+      'the checkpoint vouches that it had been durable',
+    );
     await restarted.merge(after);
     assert.equal(await countHeld(restarted, [before, after]), 2);
   });
@@ -389,7 +393,7 @@ describe('hint files', () => {
       assert.equal(opened.status().keys, 60);
       assert.deepEqual(opened.hints(), [{ target: n2, count: 1, bytes: opened.hints()[0]?.bytes }]);
       assert.equal(opened.status().logEntries, 63);
-      assert.equal(opened.status().evidenceLost, false);
+      assert.equal(opened.status().evidenceLost, 'fresh');
       assert.ok(read.some((path) => path.endsWith('.hint')));
     }
   });
@@ -405,7 +409,7 @@ describe('hint files', () => {
     disk.truncateNow(first, (disk.readNow(first)?.length ?? 0) - 5);
     const opened = await openTestStore(disk.session());
     assert.equal(await countHeld(opened, records), records.length - 1);
-    assert.equal(opened.status().evidenceLost, true);
+    assert.equal(opened.status().evidenceLost, 'damaged');
     assert.equal(opened.status().quarantined[0]?.file, first);
   });
 
@@ -428,7 +432,7 @@ describe('hint files', () => {
     assert.ok(segmentPaths(disk).length >= 2);
     const opened = await openTestStore(disk.session());
     assert.equal(await countHeld(opened, [...before, ...after]), 23);
-    assert.equal(opened.status().evidenceLost, false);
+    assert.equal(opened.status().evidenceLost, 'fresh');
   });
 
   test('of segments that are gone, and unfinished files, are deleted', async () => {
@@ -466,7 +470,7 @@ describe('a start', () => {
     const store = await openTestStore(disk.session());
     const held = await countHeld(store, records);
     assert.ok(held > records.length / 2 && held < records.length);
-    assert.equal(store.status().evidenceLost, true);
+    assert.equal(store.status().evidenceLost, 'damaged');
   });
 
   test('counts the entries of the log on from where they were', async () => {

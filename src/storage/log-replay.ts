@@ -45,7 +45,7 @@ export async function replayLog(options: LogReplayOptions): Promise<number> {
     if (!isResumed && hasHeader && segment.sequence > sequence) {
       const reason = `${segment.sequence - sequence} entries before it are missing`;
       quarantine.note({ file: segment.path, offset: 0, bytes: 0, reason });
-      await quarantine.loseEvidence();
+      await quarantine.loseEvidence('damaged');
     }
     if (!isResumed && hasHeader && next !== undefined) {
       const end = await replayHintFile({ ...options, segment, size });
@@ -66,7 +66,7 @@ export async function replayLog(options: LogReplayOptions): Promise<number> {
       isLast: opened.slice(position + 1).every((later) => later.size === 0),
     });
     if (!isResumed && !hasHeader && size > 0) await noteHeader(options, position);
-    if (result.evidenceLost) await quarantine.loseEvidence();
+    if (result.evidenceLost) await quarantine.loseEvidence('damaged');
     if (result.isDamaged || (!hasHeader && !isResumed)) segment.damaged = true;
     sequence = Math.max(sequence, result.sequence);
   }

@@ -36,6 +36,7 @@ import { PlaceReader } from './place-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { recoverLog, type RecoveredLog } from './recovery.ts';
 import type {
+  EvidenceCause,
   FloorResult,
   HintSummary,
   MergeResult,
@@ -330,11 +331,15 @@ export class LogStore implements Store {
     await this.#maintenance.backup(path);
   }
 
-  /** The owners have been compared: "nothing" is evidence again. */
+  async loseEvidence(cause: EvidenceCause): Promise<void> {
+    this.#checkOpen();
+    await this.#quarantine.markEvidenceLost(cause);
+  }
+
   async restoreEvidence(): Promise<void> {
     this.#checkOpen();
     await this.#quarantine.restoreEvidence();
-    // The last checkpoint says that evidence is lost.
+    // The last checkpoint may say that evidence is lost, and without one an empty log passes for a fresh one.
     await this.#maintenance.checkpoint();
   }
 

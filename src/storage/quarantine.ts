@@ -4,23 +4,28 @@
  *
  * Damage other than a torn tail means that something acknowledged may be missing. That outlives a
  * restart as the file `quarantine/evidence-lost`, because the next start may load a checkpoint
- * and never see the damage again.
+ * and never see the damage again. What it holds is the cause, one word of `EvidenceCause`; a file with
+ * anything else in it, such as the empty one of an earlier version, says `damaged`.
  */
 
 import { errorMessageOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Disk, DiskFile } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { QuarantinedRange } from './store.ts';
+import { publishFile } from './publish-file.ts';
+import { asciiBytes } from './segment-format.ts';
+import type { EvidenceCause, QuarantinedRange } from './store.ts';
 
 export const quarantineDirectory = 'quarantine';
 const markerName = 'evidence-lost';
+const markerPath = `${quarantineDirectory}/${markerName}`;
+const causes: readonly EvidenceCause[] = ['fresh', 'lost', 'rolled-back', 'damaged'];
 
 export class Quarantine {
   readonly #disk: Disk;
   readonly #observer: Observer;
   readonly #ranges: QuarantinedRange[] = [];
-  #evidenceLost = false;
+  #evidenceLost: false | EvidenceCause = false;
 
   constructor(options: { readonly disk: Disk; readonly observer: Observer }) {
     this.#disk = options.disk;
@@ -32,28 +37,26 @@ export class Quarantine {
     return [...this.#ranges];
   }
 
-  /** Whether something acknowledged may be missing here. */
-  get evidenceLost(): boolean {
+  /** Why something acknowledged may be missing here; false when nothing is. */
+  get evidenceLost(): false | EvidenceCause {
     return this.#evidenceLost;
+  }
+
+  /** Whether what was there is gone, as opposed to there having been nothing. */
+  get hasLost(): boolean {
+    return this.#evidenceLost !== false && this.#evidenceLost !== 'fresh';
   }
 
   /** Finds out whether an earlier start of the node has lost evidence. */
   async load(): Promise<void> {
     const entries = await this.#disk.list(quarantineDirectory);
-    this.#evidenceLost = entries.some((entry) => entry.name === markerName);
+    if (entries.some((entry) => entry.name === markerName)) this.#evidenceLost = await this.#readMarker();
   }
 
-  /** Notes that something acknowledged may be missing, for later starts too. */
-  async loseEvidence(): Promise<void> {
-    if (this.#evidenceLost) return;
-    this.#evidenceLost = true;
+  /** The same as `markEvidenceLost`, for a start: that must not fail for want of a marker. */
+  async loseEvidence(cause: EvidenceCause): Promise<void> {
     try {
-      await this.#disk.makeDirectory(quarantineDirectory);
-      const marker = await this.#disk.open(`${quarantineDirectory}/${markerName}`, 'create');
-      await marker.sync();
-      await marker.close();
-      await this.#disk.syncDirectory(quarantineDirectory);
-      await this.#disk.syncDirectory('');
+      await this.markEvidenceLost(cause);
     } catch (error) {
       this.#observer.log(
         'warn',
@@ -64,10 +67,19 @@ export class Quarantine {
     }
   }
 
+  /** Notes why something acknowledged may be missing, for later starts too; see `Store.loseEvidence`. */
+  async markEvidenceLost(cause: EvidenceCause): Promise<void> {
+    if (this.hasLost || this.#evidenceLost === cause) return;
+    this.#evidenceLost = cause;
+    await this.#disk.makeDirectory(quarantineDirectory);
+    await this.#disk.syncDirectory('');
+    await publishFile(this.#disk, markerPath, (file) => file.write([asciiBytes(cause)], 0));
+  }
+
   /** The owners have been compared: what is missing here is known to be missing. */
   async restoreEvidence(): Promise<void> {
-    await this.#disk.remove(`${quarantineDirectory}/${markerName}`);
-    if (this.#evidenceLost) await this.#disk.syncDirectory(quarantineDirectory);
+    await this.#disk.remove(markerPath);
+    if (this.#evidenceLost !== false) await this.#disk.syncDirectory(quarantineDirectory);
     this.#evidenceLost = false;
   }
 
@@ -98,6 +110,21 @@ export class Quarantine {
         `the bytes at offset ${range.offset} of ${range.file} could not be copied aside`,
         { file: range.file, offset: range.offset, error: errorMessageOf(error) },
       );
+    }
+  }
+
+  async #readMarker(): Promise<EvidenceCause> {
+    const marker = await this.#disk.open(markerPath, 'read');
+    try {
+      const bytes = new Uint8Array(16);
+      const read = await marker.read(bytes, 0);
+      const text = String.fromCharCode(...bytes.subarray(0, read));
+      return causes.find((cause) => cause === text) ?? 'damaged';
+    } catch {
+      // That it is there is what counts.
+      return 'damaged';
+    } finally {
+      await marker.close();
     }
   }
 

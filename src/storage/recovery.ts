@@ -77,7 +77,9 @@ class Recovery {
     await disk.syncDirectory('');
     await quarantine.load();
     const found = await this.#findSegments();
-    for (const number of await this.#findCheckpoints()) {
+    const checkpoints = await this.#findCheckpoints();
+    if (found.length === 0 && checkpoints.length === 0) await quarantine.loseEvidence('fresh');
+    for (const number of checkpoints) {
       const recovered = await this.#fromCheckpoint(number, found);
       if (typeof recovered !== 'string') return recovered;
       const path = checkpointPath(number);
@@ -96,7 +98,7 @@ class Recovery {
     const attempt = { ...this.#newIndex(), plan, opened, checkpoint: undefined };
     const sequence = await this.#replay(attempt);
     // With the last segment gone as a whole there is no gap to see.
-    if (sequence < this.#sequenceMin) await this.#options.quarantine.loseEvidence();
+    if (sequence < this.#sequenceMin) await this.#options.quarantine.loseEvidence('damaged');
     return await this.#finish(attempt, sequence);
   }
 
@@ -120,7 +122,7 @@ class Recovery {
     }
     for (const { segment } of opened) await segment.file.close();
     // A checkpoint is published after the log was synced, so what is missing had been durable.
-    await quarantine.loseEvidence();
+    await quarantine.loseEvidence('damaged');
     return `the end of ${cut.segment.path} is gone`;
   }
 
@@ -200,7 +202,7 @@ class Recovery {
       await disk.remove(hintPathOf(segmentPath(name)));
     }
     await disk.syncDirectory(logDirectory);
-    if (checkpoint?.evidenceLost === true) await quarantine.loseEvidence();
+    if (checkpoint?.evidenceLost === true) await quarantine.loseEvidence('damaged');
     return {
       index,
       reader,

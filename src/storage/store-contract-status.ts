@@ -15,7 +15,7 @@ export function contractOfStatus(withStore: WithStore): void {
     assert.equal(status.logEntries, 0);
     assert.equal(status.operations, 0);
     assert.deepEqual(status.quarantined, []);
-    assert.equal(status.evidenceLost, false);
+    assert.equal(status.evidenceLost, 'fresh');
   });
 
   withStore(

@@ -10,6 +10,7 @@ import { describe, test } from 'node:test';
 
 import type { Durability } from '../core/config.ts';
 import { contractOfDurability } from './store-contract-durability.ts';
+import { contractOfEvidence } from './store-contract-evidence.ts';
 import { contractOfFloors } from './store-contract-floor.ts';
 import { contractOfHints } from './store-contract-hints.ts';
 import { contractOfMerging } from './store-contract-merge.ts';
@@ -67,6 +68,7 @@ export function storeContract(name: string, factory: StoreFactory): void {
     describe('merging', () => contractOfMerging(withStore));
     describe('scans', () => contractOfScans(withStore));
     describe('sums and ranges', () => contractOfTrees(withStore));
+    describe('evidence', () => contractOfEvidence(withStore));
     describe('hints', () => contractOfHints(withStore));
     describe('stability floors', () => contractOfFloors(withStore));
     describe('durability', () => contractOfDurability(withStore));

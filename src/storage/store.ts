@@ -69,6 +69,13 @@ export interface HintSummary {
   readonly bytes: number;
 }
 
+/**
+ * Why a store may miss what this node, or one of its name before it, has acknowledged. `fresh`: its disk was empty
+ * when it started. `lost`: so it was, but peers had known the node before. `rolled-back`: the disk is one of an
+ * earlier time. `damaged`: bytes of it could not be believed.
+ */
+export type EvidenceCause = 'fresh' | 'lost' | 'rolled-back' | 'damaged';
+
 /** What the operator sees under `/debug/persist` and `/health`. Sizes in bytes, times in wall ms. */
 export interface StoreStatus {
   readonly engine: 'log' | 'classic-level';
@@ -94,10 +101,10 @@ export interface StoreStatus {
   /** Damage found on this disk, newest last, at most 100. */
   readonly quarantined: readonly QuarantinedRange[];
   /**
-   * True when something that was acknowledged may be missing here (damage other than a torn tail):
-   * this store's "nothing" is then no evidence until the owners have been compared.
+   * Why something that was acknowledged may be missing here, false when nothing is: this store's "nothing" is
+   * then no evidence until the owners have been compared. Remembered over restarts.
    */
-  readonly evidenceLost: boolean;
+  readonly evidenceLost: false | EvidenceCause;
   /** Keys forgotten below the stability floor since the start. */
   readonly collectedKeys: number;
   /** Bytes of forgotten entries that are still on the disk, as far as known; `compactNow` frees them. */
@@ -185,6 +192,14 @@ export interface Store {
   /** The newest version of a key among all hints, for a fallback that answers a read. */
   findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
   hints(): readonly HintSummary[];
+
+  /**
+   * Notes, durably, why this store may miss what was acknowledged. Only `fresh` gives way to another cause: where
+   * something was lost it stays lost, whatever is found out later.
+   */
+  loseEvidence(cause: EvidenceCause): Promise<void>;
+  /** Notes, durably, that the owners have been compared: "nothing" is evidence again. */
+  restoreEvidence(): Promise<void>;
 
   status(): StoreStatus;
   /** Writes the index checkpoint now, so that the next start is quick. */

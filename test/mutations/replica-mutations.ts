@@ -114,7 +114,7 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'lost-evidence-flag',
     promise: 'a node whose disk lost something acknowledged does not count as evidence',
     file: 'src/replica/replica.ts',
-    find: 'this.#evidence = !options.store.status().evidenceLost;',
+    find: "this.#evidence = evidenceLost === false || evidenceLost === 'fresh';",
     replace: 'this.#evidence = true;',
     tests: ['src/replica/request-handler.test.ts'],
   },

@@ -150,7 +150,7 @@ export const storageMutations: readonly Mutation[] = [
     promise: 'a gap in the log is noticed: what was in it is not called absent',
     file: 'src/storage/log-replay.ts',
     find: `      quarantine.note({ file: segment.path, offset: 0, bytes: 0, reason });
-      await quarantine.loseEvidence();`,
+      await quarantine.loseEvidence('damaged');`,
     replace: '',
     tests: ['src/storage/log-recovery.test.ts'],
   },
@@ -174,7 +174,7 @@ export const storageMutations: readonly Mutation[] = [
     name: 'cut-log-loses-evidence',
     promise: 'a log that is shorter than its checkpoint saw it makes the node say that evidence is lost',
     file: 'src/storage/recovery.ts',
-    find: `    await quarantine.loseEvidence();
+    find: `    await quarantine.loseEvidence('damaged');
     return \`the end of`,
     replace: '    return `the end of',
     tests: ['src/storage/log-damage.test.ts', 'src/storage/log-recovery.test.ts'],
