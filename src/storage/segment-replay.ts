@@ -65,51 +65,71 @@ export async function replayHintFile(
   return undefined;
 }
 
+/** A read that fails may succeed when it is tried again; past so many attempts the disk has lost what was there. */
+const readAttempts = 4;
+
 /** Reads a segment to its end, and sets the segment's `end` and `batchMark`. */
 export async function replaySegment(options: SegmentReplayOptions): Promise<SegmentScanResult> {
+  const { segment } = options;
+  const { batchMark, dropBytes, collectedBytes } = segment;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readSegment(options);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'DISK_READ_FAILED') throw error;
+      if (attempt === readAttempts) return giveUp(options, error);
+      // What was applied is merged over, what was counted is counted again.
+      segment.batchMark = batchMark;
+      segment.dropBytes = dropBytes;
+      segment.collectedBytes = collectedBytes;
+    }
+  }
+}
+
+/** A disk that does not hand out this file must not keep the node from starting with the others. */
+function giveUp(
+  { segment, size, quarantine, nextSequence }: SegmentReplayOptions,
+  error: StoreError,
+): SegmentScanResult {
+  quarantine.note({ file: segment.path, offset: 0, bytes: size, reason: errorMessageOf(error) });
+  segment.end = size;
+  return {
+    end: size,
+    sequence: nextSequence ?? segment.sequence,
+    evidenceLost: true,
+    isDamaged: true,
+    endsEmpty: false,
+    batchMark: segment.batchMark,
+  };
+}
+
+async function readSegment(options: SegmentReplayOptions): Promise<SegmentScanResult> {
   const { segment, size, index, checksum, quarantine, from } = options;
   const isHeaderKnown = segment.batchMark !== undefined;
   const isCompacted = segment.generation > firstGeneration;
   const start = Math.min(segmentHeaderBytes, size);
-  let result: SegmentScanResult;
-  try {
-    result = await scanSegment({
-      window: new FileWindow(segment.file, size),
-      checksum,
-      offset: from?.offset ?? start,
-      sequence: from?.sequence ?? (isHeaderKnown ? segment.sequence : 0),
-      batchMark: segment.batchMark,
-      hasGaps: isCompacted || !isHeaderKnown,
-      nextSequence: options.nextSequence,
-      isLast: options.isLast,
-      onEntry: (entry, bytes, offset) => replayEntry(index, segment, entry, bytes, offset),
-      onDamage: async (damage) => {
-        const range = {
-          file: segment.path,
-          offset: damage.offset,
-          bytes: damage.bytes,
-          reason: damage.reason,
-        };
-        const isWorthless =
-          damage.isTornTail && (await isAllZeros(segment.file, damage.offset, damage.bytes));
-        if (isWorthless) quarantine.note(range);
-        else await quarantine.keep(segment.file, range);
-      },
-    });
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== 'DISK_READ_FAILED') throw error;
-    // A disk that does not hand out this file must not keep the node from starting with the others.
-    quarantine.note({ file: segment.path, offset: 0, bytes: size, reason: errorMessageOf(error) });
-    segment.end = size;
-    return {
-      end: size,
-      sequence: options.nextSequence ?? segment.sequence,
-      evidenceLost: true,
-      isDamaged: true,
-      endsEmpty: false,
-      batchMark: segment.batchMark,
-    };
-  }
+  const result = await scanSegment({
+    window: new FileWindow(segment.file, size),
+    checksum,
+    offset: from?.offset ?? start,
+    sequence: from?.sequence ?? (isHeaderKnown ? segment.sequence : 0),
+    batchMark: segment.batchMark,
+    hasGaps: isCompacted || !isHeaderKnown,
+    nextSequence: options.nextSequence,
+    isLast: options.isLast,
+    onEntry: (entry, bytes, offset) => replayEntry(index, segment, entry, bytes, offset),
+    onDamage: async (damage) => {
+      const range = {
+        file: segment.path,
+        offset: damage.offset,
+        bytes: damage.bytes,
+        reason: damage.reason,
+      };
+      const isWorthless = damage.isTornTail && (await isAllZeros(segment.file, damage.offset, damage.bytes));
+      if (isWorthless) quarantine.note(range);
+      else await quarantine.keep(segment.file, range);
+    },
+  });
   segment.end = result.end;
   segment.batchMark = result.batchMark;
   if (isCompacted && !result.endsEmpty) {
