@@ -60,6 +60,19 @@ export class SimDirectory {
     for (const change of this.#take(mark)) applyTo(this.#durable, change);
   }
 
+  /** A folder of its own with what is durable in and below this one; `copied` keeps the names of one file together. */
+  durableCopy(copied: Map<SimEntry, SimEntry>): SimDirectory {
+    const copy = new SimDirectory();
+    for (const [name, entry] of this.#durable) {
+      const made =
+        copied.get(entry) ?? (entry.kind === 'file' ? entry.durableCopy() : entry.durableCopy(copied));
+      copied.set(entry, made);
+      copy.set(name, made);
+    }
+    copy.syncTo(copy.syncMark());
+    return copy;
+  }
+
   /** What is left of this folder and all below it; `visited` keeps files with two names from crashing twice. */
   crash(fate: UnsyncedFate, random: Random, visited: Set<SimEntry>): void {
     if (fate !== 'keep') {

@@ -201,6 +201,32 @@ describe('SimDisk', () => {
     assert.deepEqual(disk.paths(), ['backup/a']);
   });
 
+  test('a snapshot holds what a power cut would leave, and a disk set back to it holds that durably', async () => {
+    const disk = new SimDisk();
+    const file = await createDurably(disk, 'a', abc);
+    await disk.makeDirectory('backup');
+    await disk.syncDirectory('');
+    await disk.link('a', 'backup/a');
+    await disk.syncDirectory('backup');
+    await disk.open('unsynced', 'create');
+    await file.write([Uint8Array.of(1)], 0);
+    const snapshot = disk.snapshot();
+    await file.sync();
+    await createDurably(disk, 'later', abc);
+    const session = disk.session();
+    disk.replace(snapshot);
+    await assert.rejects(session.list(''), rejectsWith('STORE_CLOSED'));
+    disk.crash();
+    assert.deepEqual(disk.paths(), ['a', 'backup/a']);
+    assert.deepEqual(disk.readNow('a'), abc);
+    assert.equal(disk.usedBytes, 3, 'two names of one file are still one file');
+    disk.corrupt('a', 0, 0xff);
+    disk.replace(snapshot);
+    assert.deepEqual(disk.readNow('a'), abc, 'a snapshot serves more than once');
+    disk.replace();
+    assert.deepEqual(disk.paths(), []);
+  });
+
   test('damage is written and durable at once', async () => {
     const disk = new SimDisk();
     disk.writeNow('segments/1', abc);

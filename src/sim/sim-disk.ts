@@ -15,6 +15,7 @@ import { StoreError } from '../core/errors.ts';
 import type { Disk, DiskEntry, DiskFile, ReleaseLock } from '../ports/disk.ts';
 import type { Random } from '../ports/random.ts';
 import { DiskFaults, SimulatedCrash, type DiskOperation, type PlannedFault } from './disk-faults.ts';
+import { SimDirectory } from './sim-directory.ts';
 import { DiskSession } from './sim-disk-session.ts';
 import type { SimInode, UnsyncedFate } from './sim-inode.ts';
 import { SimNamespace } from './sim-namespace.ts';
@@ -42,6 +43,9 @@ export interface CrashOptions {
 
 /** May throw `SimulatedCrash` (the power goes out) or a `StoreError` (this operation fails). */
 export type BeforeOperation = (operation: DiskOperation, path: string, index: number) => void;
+
+/** What was durable on a disk at some time. */
+export type DiskSnapshot = SimDirectory & { readonly __brand: 'DiskSnapshot' };
 
 export class SimDisk implements Disk {
   /** Bytes past which writes are `DISK_FULL`; may be changed at any time. */
@@ -89,6 +93,17 @@ export class SimDisk implements Disk {
     this.#namespace.root.crash(fate, random ?? { below: () => 0 }, new Set());
     this.#session = this.#newSession();
     for (const wake of this.#crashWaiters.splice(0)) wake();
+  }
+
+  /** What a power cut would leave now. */
+  snapshot(): DiskSnapshot {
+    return this.#namespace.root.durableCopy(new Map()) as DiskSnapshot;
+  }
+
+  /** Puts another disk in place of this one: with the content of a snapshot, or empty. Whoever used it is dead. */
+  replace(content?: DiskSnapshot): void {
+    this.crash({ unsynced: 'lose' });
+    this.#namespace.root = content?.durableCopy(new Map()) ?? new SimDirectory();
   }
 
   /** Resolves at the next crash: race it against work that a crash leaves hanging. */

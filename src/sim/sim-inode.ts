@@ -79,6 +79,13 @@ export class SimInode {
     this.written.copyFrom(this.durable);
   }
 
+  /** A file of its own with what is durable in this one. */
+  durableCopy(): SimInode {
+    const copy = new SimInode();
+    copy.editBoth((content) => content.copyFrom(this.durable));
+    return copy;
+  }
+
   /** Runs `edit` on both images: damage and test set-up that no sync has to make durable. */
   editBoth(edit: (content: PagedBytes) => void): void {
     edit(this.written);

@@ -12,7 +12,7 @@ export interface SimLocation {
 }
 
 export class SimNamespace {
-  readonly root = new SimDirectory();
+  root = new SimDirectory();
 
   /** Folder and last name of a path. Throws `DISK_NOT_FOUND` when the folder does not exist. */
   locate(path: string): SimLocation {
