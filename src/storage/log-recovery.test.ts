@@ -465,7 +465,8 @@ describe('a start', () => {
     // The header can be read, what follows cannot.
     let reads = 0;
     disk.beforeOperation = (operation, path) => {
-      if (operation === 'read' && path === second && ++reads === 2) disk.failNext({ operation: 'read' });
+      if (operation !== 'read' || path !== second || ++reads !== 2) return;
+      disk.failNext({ operation: 'read', pathIncludes: second, times: Infinity });
     };
     const store = await openTestStore(disk.session());
     const held = await countHeld(store, records);
