@@ -139,7 +139,8 @@ export class FaultCluster {
   limitDisk(id: string, freeBytes: number | undefined): void {
     const { blocks, bfree, bsize } = statfsSync(dataDirectoryOf(id));
     const bytes = freeBytes === undefined ? diskBytes : (blocks - bfree) * bsize + freeBytes;
-    execFileSync('mount', ['-o', `remount,size=${bytes}`, dataDirectoryOf(id)]);
+    // With its source named, the other options of the mount are left as they are: a user namespace may not repeat them.
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `remount,size=${bytes}`, 'tmpfs', dataDirectoryOf(id)]);
   }
 
   /** Makes every sync of a node fail with EIO, which ends it; false when it goes on, as without `strace`. */
