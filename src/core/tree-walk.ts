@@ -40,6 +40,7 @@ export class TreeWalk {
   readonly #lists: TokenRange[] = [];
   readonly #tokens: Token[] = [];
   #asked: readonly TreeNode[] = [];
+  readonly #differentRoots: number[] = [];
   #differences = 0;
 
   /** `partitions` is their number in the cluster; versions later than `upToMs` count as equal. */
@@ -56,6 +57,11 @@ export class TreeWalk {
   /** Tokens found so far that this side lacks something of, beside those in ranges that are fetched whole. */
   get differences(): number {
     return this.#differences;
+  }
+
+  /** The partitions whose versions up to the cutoff are not the same on both sides, whoever lacks something. */
+  get differentRoots(): readonly number[] {
+    return this.#differentRoots;
   }
 
   /** The next question; undefined when the walk is at its end. */
@@ -97,7 +103,9 @@ export class TreeWalk {
   }
 
   #compare(node: TreeNode, own: VersionSum, theirs: VersionSum): void {
-    if (theirs.count === 0 || equalSums(own, theirs)) return;
+    if (equalSums(own, theirs)) return;
+    if (node.depth === 0) this.#differentRoots.push(node.partition);
+    if (theirs.count === 0) return;
     const range = treeRange(node, this.#partitions);
     if (own.count * fetchAllRatio <= theirs.count) {
       this.#ranges.push(range);

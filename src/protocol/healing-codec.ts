@@ -30,7 +30,7 @@ import type {
   PartitionFloor,
   PartitionState,
 } from './healing-messages.ts';
-import { FieldReader, FieldWriter, invalidFrame, newFrame } from './message-frame.ts';
+import { FieldReader, FieldWriter, headerBytes, invalidFrame, newFrame } from './message-frame.ts';
 import type { MessageHeader } from './messages.ts';
 
 const kinds = {
@@ -50,6 +50,9 @@ const kinds = {
 const completenesses: readonly Completeness[] = ['complete', 'fresh', 'incomplete'];
 const progressStates: readonly CompareProgress['state'][] = ['running', 'done', 'failed'];
 export const sumBytes = 12;
+const stateBytes = 7 + sumBytes;
+const partitionBytes = 10;
+const tokenBytes = 8;
 const rangeBytes = 16;
 const versionBytes = 20;
 const noToken: Token = { high: 0, low: 0 };
@@ -63,35 +66,34 @@ export function isHealingKind(kind: number): boolean {
 }
 
 export function encodeHealingRequest(header: MessageHeader, request: HealingRequest): Uint8Array {
-  const start = (kind: number, fieldBytes: number): FieldWriter =>
-    new FieldWriter(newFrame(header, kind, 4 + fieldBytes)).uint32(request.timeoutMs);
+  const fieldBytes = healingRequestBytes(request) - headerBytes;
+  const start = (kind: number): FieldWriter =>
+    new FieldWriter(newFrame(header, kind, fieldBytes)).uint32(request.timeoutMs);
   switch (request.kind) {
     case 'partition-sums': {
-      const writer = start(kinds.partitionSums, 6 + 10 * request.partitions.length);
-      writer.uint48(request.upToMs ?? wallMsMax);
+      const writer = start(kinds.partitionSums).uint48(request.upToMs ?? wallMsMax);
       for (const { partition, floorMs } of request.partitions) writer.uint32(partition).uint48(floorMs);
       return writer.frame;
     }
     case 'range-sums': {
-      const writer = start(kinds.rangeSums, 6 + rangeBytes * request.ranges.length);
-      writer.uint48(request.upToMs ?? wallMsMax);
+      const writer = start(kinds.rangeSums).uint48(request.upToMs ?? wallMsMax);
       for (const range of request.ranges) writeRange(writer, range);
       return writer.frame;
     }
     case 'list-versions': {
-      const writer = start(kinds.listVersions, rangeBytes * request.ranges.length);
+      const writer = start(kinds.listVersions);
       for (const range of request.ranges) writeRange(writer, range);
       return writer.frame;
     }
     case 'fetch-range':
-      return writeRange(start(kinds.fetchRange, rangeBytes), request.range).frame;
+      return writeRange(start(kinds.fetchRange), request.range).frame;
     case 'fetch-tokens': {
-      const writer = start(kinds.fetchTokens, 8 * request.tokens.length);
+      const writer = start(kinds.fetchTokens);
       for (const token of request.tokens) writeToken(writer, token);
       return writer.frame;
     }
     case 'compare-now': {
-      const writer = start(kinds.compareNow, 4 + 4 * request.partitions.length).uint32(request.session);
+      const writer = start(kinds.compareNow).uint32(request.session);
       for (const partition of request.partitions) writer.uint32(partition);
       return writer.frame;
     }
@@ -105,7 +107,7 @@ export function decodeHealingRequest(kind: number, bytes: Uint8Array): HealingRe
   switch (kind) {
     case kinds.partitionSums: {
       const upToMs = readUpTo(reader);
-      const partitions = list(reader, 10, limits.partitionsMax, (): PartitionFloor => ({
+      const partitions = list(reader, partitionBytes, limits.partitionsMax, (): PartitionFloor => ({
         partition: reader.uint32(),
         floorMs: reader.uint48(),
       }));
@@ -123,7 +125,7 @@ export function decodeHealingRequest(kind: number, bytes: Uint8Array): HealingRe
       return { kind: 'fetch-range', timeoutMs, range };
     }
     case kinds.fetchTokens: {
-      const tokens = list(reader, 8, limits.treeTokensPerRequest, () => readToken(reader));
+      const tokens = list(reader, tokenBytes, limits.treeTokensPerRequest, () => readToken(reader));
       assertAscending(tokens, 'fetched tokens');
       return { kind: 'fetch-tokens', timeoutMs, tokens };
     }
@@ -138,38 +140,35 @@ export function decodeHealingRequest(kind: number, bytes: Uint8Array): HealingRe
 }
 
 export function encodeHealingReply(header: MessageHeader, reply: HealingReply): Uint8Array {
-  const start = (kind: number, fieldBytes: number): FieldWriter =>
-    new FieldWriter(newFrame(header, kind, fieldBytes));
+  const fieldBytes = healingReplyBytes(reply) - headerBytes;
+  const start = (kind: number): FieldWriter => new FieldWriter(newFrame(header, kind, fieldBytes));
   switch (reply.kind) {
     case 'partition-sums': {
-      const writer = start(kinds.partitionSumsReply, (7 + sumBytes) * reply.states.length);
+      const writer = start(kinds.partitionSumsReply);
       for (const { completeness, floorMs, sum } of reply.states) {
         writeSum(writer.uint8(completenesses.indexOf(completeness)).uint48(floorMs), sum);
       }
       return writer.frame;
     }
     case 'range-sums': {
-      const writer = start(kinds.rangeSumsReply, sumBytes * reply.sums.length);
+      const writer = start(kinds.rangeSumsReply);
       for (const sum of reply.sums) writeSum(writer, sum);
       return writer.frame;
     }
     case 'versions': {
-      const writer = start(kinds.versions, 9 + versionBytes * reply.versions.length);
-      writeNext(writer, reply.next);
+      const writer = writeNext(start(kinds.versions), reply.next);
       for (const { token, wallMs, counter, checksum } of reply.versions) {
         writeToken(writer, token).uint48(wallMs).uint16(counter).uint32(checksum);
       }
       return writer.frame;
     }
     case 'records': {
-      const recordBytes = reply.records.reduce((sum, record) => sum + record.bytes.length, 0);
-      const writer = start(kinds.records, 9 + recordBytes);
-      writeNext(writer, reply.next);
+      const writer = writeNext(start(kinds.records), reply.next);
       for (const record of reply.records) writer.bytes(record.bytes);
       return writer.frame;
     }
     case 'compare-progress':
-      return start(kinds.compareProgress, 9)
+      return start(kinds.compareProgress)
         .uint8(progressStates.indexOf(reply.state))
         .uint32(reply.compared)
         .uint32(reply.fetched).frame;
@@ -181,7 +180,7 @@ export function decodeHealingReply(kind: number, bytes: Uint8Array): HealingRepl
   const reader = new FieldReader(bytes);
   switch (kind) {
     case kinds.partitionSumsReply: {
-      const states = list(reader, 7 + sumBytes, limits.partitionsMax, (): PartitionState => ({
+      const states = list(reader, stateBytes, limits.partitionsMax, (): PartitionState => ({
         completeness: named(completenesses, reader.uint8()),
         floorMs: reader.uint48(),
         sum: readSum(reader),
@@ -211,6 +210,41 @@ export function decodeHealingReply(kind: number, bytes: Uint8Array): HealingRepl
     }
     default:
       throw invalidFrame(`reply kind ${kind} is unknown`);
+  }
+}
+
+/** The length of a request's frame, for accounts of what went over the wire. */
+export function healingRequestBytes(request: HealingRequest): number {
+  const fixedBytes = headerBytes + 4;
+  switch (request.kind) {
+    case 'partition-sums':
+      return fixedBytes + 6 + partitionBytes * request.partitions.length;
+    case 'range-sums':
+      return fixedBytes + 6 + rangeBytes * request.ranges.length;
+    case 'list-versions':
+      return fixedBytes + rangeBytes * request.ranges.length;
+    case 'fetch-range':
+      return fixedBytes + rangeBytes;
+    case 'fetch-tokens':
+      return fixedBytes + tokenBytes * request.tokens.length;
+    case 'compare-now':
+      return fixedBytes + 4 + 4 * request.partitions.length;
+  }
+}
+
+/** The same for a reply. */
+export function healingReplyBytes(reply: HealingReply): number {
+  switch (reply.kind) {
+    case 'partition-sums':
+      return headerBytes + stateBytes * reply.states.length;
+    case 'range-sums':
+      return headerBytes + sumBytes * reply.sums.length;
+    case 'versions':
+      return headerBytes + 9 + versionBytes * reply.versions.length;
+    case 'records':
+      return reply.records.reduce((sum, record) => sum + record.bytes.length, headerBytes + 9);
+    case 'compare-progress':
+      return headerBytes + 9;
   }
 }
 

@@ -90,7 +90,8 @@ async function startCoordinator(
   const store = await openTestStore(new SimDisk());
   const placement = placementFor(config);
   const checksum = crc32;
-  const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
+  const isWitness = (): boolean => true;
+  const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer, isWitness });
   // The draw that makes a read ask all three.
   let drawn = 0;
   const random: Random = { below: () => drawn };

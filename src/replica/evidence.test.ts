@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { NodeId } from '../core/config.ts';
 import type { Completeness } from '../protocol/healing-messages.ts';
-import { Evidence, type EvidenceCause } from './evidence.ts';
+import type { EvidenceCause } from '../storage/store.ts';
+import { Evidence } from './evidence.ts';
 
 const node = (index: number): NodeId => `n${index}` as NodeId;
 

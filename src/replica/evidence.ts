@@ -13,9 +13,7 @@
 
 import type { NodeId } from '../core/config.ts';
 import type { Completeness } from '../protocol/healing-messages.ts';
-
-/** `fresh`: started on an empty disk and nobody knew the node. `lost`: an empty disk, but there was an earlier life. */
-export type EvidenceCause = 'fresh' | 'lost' | 'rolled-back' | 'damaged';
+import type { EvidenceCause } from '../storage/store.ts';
 
 export interface OwnedPartition {
   readonly partition: number;

@@ -8,6 +8,7 @@
 
 import type { NodeConfig, NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
+import { limits } from '../core/limits.ts';
 import { computePlacement, type PlacementTable } from '../core/placement.ts';
 import { partitionOf, tokenOf } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -15,12 +16,15 @@ import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import type { Store, StoreStatus } from '../storage/store.ts';
+import { AntiEntropy } from './anti-entropy.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
 import { Coordinator } from './coordinator.ts';
 import { Counters } from './counters.ts';
 import { HedgePacing } from './hedge-pacing.ts';
 import { HintAdmission } from './hint-admission.ts';
+import { Evidence } from './evidence.ts';
+import { HealingDesk } from './healing-desk.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
 import { NodeInspection } from './local-inspection.ts';
 import type {
@@ -38,6 +42,7 @@ import type {
 } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { ownedPartitions } from './owned-partitions.ts';
 import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
 import { PeerSuspicion } from './peer-suspicion.ts';
@@ -45,6 +50,7 @@ import { readinessOf } from './readiness.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
 import { RequestHandler } from './request-handler.ts';
+import { TreeResponder } from './tree-responder.ts';
 
 /** The epoch of a table that comes from a nodes file: it changes only with that file. */
 export const staticEpoch = 1;
@@ -92,6 +98,8 @@ export class DynamoNode implements NodeApi {
   readonly #coordinator: Coordinator;
   readonly #handler: RequestHandler;
   readonly #handoff: HintedHandoff;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #healing: HealingDesk;
   readonly #heartbeat: BackgroundTask;
   #beatDueMs: number | undefined;
 
@@ -122,7 +130,16 @@ export class DynamoNode implements NodeApi {
       peerIncarnation: (peer) => this.#health.incarnationOf(peer),
       suspicion,
     }));
-    const replica = new Replica({ config, store, placement, clock: nodeClock, checksum, observer });
+    const evidence = evidenceOf(options);
+    const replica = new Replica({
+      config,
+      store,
+      placement,
+      clock: nodeClock,
+      checksum,
+      observer,
+      isWitness: (partition) => evidence.isComplete(partition),
+    });
     const coordination: Coordination = {
       config,
       placement,
@@ -143,10 +160,20 @@ export class DynamoNode implements NodeApi {
     };
     this.local = new NodeInspection({ config, store, replica, checksum });
     this.#coordinator = new Coordinator(coordination, identity.actor);
+    const antiEntropy = (this.#antiEntropy = new AntiEntropy({
+      coordination,
+      store,
+      evidence,
+      incarnationOf: (peer) => this.#health.incarnationOf(peer),
+    }));
+    const frameBytesMax = config.valueBytesMax + limits.frameOverheadBytes;
+    const trees = new TreeResponder({ self: config.id, store, placement, evidence, frameBytesMax });
+    const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, observer }));
     this.#handler = new RequestHandler({
       transport,
       replica,
       calls,
+      healing,
       nodeClock,
       observer,
       epoch: placement.epoch,
@@ -163,6 +190,7 @@ export class DynamoNode implements NodeApi {
 
   async start(): Promise<void> {
     await this.#nodeClock.start();
+    await this.#antiEntropy.start();
     await this.#options.transport.start({
       onFrame: (from, frame) => this.#onFrame(from, frame),
       onConnected: (peer) => this.#onConnected(peer),
@@ -176,7 +204,7 @@ export class DynamoNode implements NodeApi {
   async stop(): Promise<void> {
     this.#coordinator.stop();
     this.#handler.stop();
-    await Promise.all([this.#heartbeat.stop(), this.#handoff.stop()]);
+    await Promise.all([this.#heartbeat.stop(), this.#handoff.stop(), this.#antiEntropy.stop()]);
     this.#calls.stop();
     await this.#options.transport.stop();
     await this.#nodeClock.stop();
@@ -292,14 +320,20 @@ export class DynamoNode implements NodeApi {
     const nowMs = this.#options.clock.monotonicNow();
     const wasUp = this.#health.isUp(from.id, nowMs);
     this.#health.heard(from.id, nowMs);
-    if (!wasUp) this.#handoff.onTargetUp(from.id);
+    if (!wasUp) this.#onPeerUp(from.id);
     this.#handler.onFrame(from, frame);
   }
 
   #onConnected(peer: PeerIdentity): void {
     this.#health.connected(peer, this.#options.clock.monotonicNow());
     this.#suspicion.connected(peer.id);
-    this.#handoff.onTargetUp(peer.id);
+    this.#onPeerUp(peer.id);
+  }
+
+  /** What the peer missed while it was away, and what this node did, is brought level at once. */
+  #onPeerUp(peer: NodeId): void {
+    this.#handoff.onTargetUp(peer);
+    this.#antiEntropy.onPeerUp(peer);
   }
 
   #onDisconnected(peer: PeerIdentity): void {
@@ -321,9 +355,27 @@ export class DynamoNode implements NodeApi {
     this.#health.tick(nowMs);
     this.#suspicion.timerFired({ dueAtMs: this.#beatDueMs ?? nowMs, nowMs });
     this.#beatDueMs = nowMs + config.timing.heartbeatMs;
-    this.#calls.ask(this.#peers, { kind: 'ping' }, config.timing.peerDownAfterMs, () => undefined);
+    for (const peer of this.#peers) {
+      this.#calls.ask([peer], this.#healing.pingFor(peer), config.timing.peerDownAfterMs, (_, result) => {
+        if (result.kind !== 'pong' || result.sharedSum === undefined) return;
+        this.#healing.onSharedSum(peer, result.sharedSum);
+      });
+    }
     return Promise.resolve(config.timing.heartbeatMs);
   }
+}
+
+/** What the store can vouch for. Without anti-entropy a first start has nothing to wait for. */
+function evidenceOf({ config, placement, store, clock }: NodeOptions): Evidence {
+  const { evidenceLost } = store.status();
+  const isTaken = evidenceLost === false || (evidenceLost === 'fresh' && config.antiEntropy === false);
+  return new Evidence({
+    owned: ownedPartitions(placement, config.id),
+    w: config.quorum.w,
+    cause: isTaken ? undefined : evidenceLost,
+    startedAtMs: clock.monotonicNow(),
+    requestTimeoutMs: config.timing.requestTimeoutMs,
+  });
 }
 
 function hexadecimal(half: number): string {

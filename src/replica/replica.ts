@@ -24,8 +24,7 @@ export class Replica {
   readonly #clock: NodeClock;
   readonly #checksum: Checksum;
   readonly #observer: Observer;
-  /** A store that lost something acknowledged can still tell what it has, but its answer proves nothing. */
-  readonly #evidence: boolean;
+  readonly #isWitness: (partition: number) => boolean;
 
   constructor(options: {
     readonly config: NodeConfig;
@@ -34,6 +33,11 @@ export class Replica {
     readonly clock: NodeClock;
     readonly checksum: Checksum;
     readonly observer: Observer;
+    /**
+     * Whether this node still has all that it acknowledged of a partition. A store that lost something can tell what
+     * it has, but its answer proves nothing.
+     */
+    readonly isWitness: (partition: number) => boolean;
   }) {
     this.#config = options.config;
     this.#store = options.store;
@@ -41,9 +45,7 @@ export class Replica {
     this.#clock = options.clock;
     this.#checksum = options.checksum;
     this.#observer = options.observer;
-    const { evidenceLost } = options.store.status();
-    // Until owners are compared a first start has to count, or a new cluster would never answer "not found".
-    this.#evidence = evidenceLost === false || evidenceLost === 'fresh';
+    this.#isWitness = options.isWitness;
   }
 
   /** Merges a record that a coordinator or a hint holder sent. Never throws. */
@@ -94,7 +96,7 @@ export class Replica {
     try {
       const token = tokenOf(key);
       if (!this.owns(token)) return await this.#getHinted(key, token, want);
-      const evidence = this.#evidence;
+      const evidence = this.#isWitness(partitionOf(token, this.#placement.partitions));
       if (want === 'record') {
         const record = await this.#store.get(key, token);
         return record === undefined ? { kind: 'nothing', evidence } : { kind: 'record', evidence, record };

@@ -75,8 +75,13 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
     clock: nodeClock,
     checksum: crc32,
     observer: counters,
+    isWitness: () => store.status().evidenceLost !== 'damaged',
   });
-  const handler = new RequestHandler({ ...shared, replica, calls });
+  const healing = {
+    onPing: (): Reply => ({ kind: 'pong' }),
+    answer: (): Promise<Reply> => Promise.resolve({ kind: 'refused', code: 'NOT_SUPPORTED', message: '' }),
+  };
+  const handler = new RequestHandler({ ...shared, replica, calls, healing });
   const ask = (request: Request, epoch = staticEpoch): Promise<Reply> =>
     new Promise((resolve) => {
       replies.push(resolve);

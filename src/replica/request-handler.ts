@@ -11,6 +11,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
+import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
 import type { Replica } from './replica.ts';
@@ -19,6 +20,7 @@ export class RequestHandler {
   readonly #transport: Transport;
   readonly #replica: Replica;
   readonly #calls: RemoteCalls;
+  readonly #healing: Pick<HealingDesk, 'onPing' | 'answer'>;
   readonly #nodeClock: NodeClock;
   readonly #observer: Observer;
   readonly #epoch: number;
@@ -28,6 +30,8 @@ export class RequestHandler {
     readonly transport: Transport;
     readonly replica: Replica;
     readonly calls: RemoteCalls;
+    /** Answers what anti-entropy asks. */
+    readonly healing: Pick<HealingDesk, 'onPing' | 'answer'>;
     readonly nodeClock: NodeClock;
     readonly observer: Observer;
     readonly epoch: number;
@@ -35,6 +39,7 @@ export class RequestHandler {
     this.#transport = options.transport;
     this.#replica = options.replica;
     this.#calls = options.calls;
+    this.#healing = options.healing;
     this.#nodeClock = options.nodeClock;
     this.#observer = options.observer;
     this.#epoch = options.epoch;
@@ -66,15 +71,15 @@ export class RequestHandler {
   }
 
   async #answer(from: PeerIdentity, header: MessageHeader, request: Request): Promise<void> {
-    const reply = await this.#carryOut(header, request);
+    const reply = await this.#carryOut(from, header, request);
     const clock: HlcTime = this.#nodeClock.last;
     if (!this.#transport.send(from.id, encodeReply({ ...header, clock }, reply))) {
       this.#observer.count('replies.dropped');
     }
   }
 
-  async #carryOut(header: MessageHeader, request: Request): Promise<Reply> {
-    if (request.kind === 'ping') return { kind: 'pong' };
+  async #carryOut(from: PeerIdentity, header: MessageHeader, request: Request): Promise<Reply> {
+    if (request.kind === 'ping') return this.#healing.onPing(from.id, request);
     if (this.#stopping) return refused('STOPPING', 'this node is stopping');
     if (header.epoch !== this.#epoch) {
       return refused('PLACEMENT_MISMATCH', `placement epoch ${header.epoch}, this node is at ${this.#epoch}`);
@@ -91,7 +96,7 @@ export class RequestHandler {
       case 'merge':
         return { kind: 'merged', refusals: await this.#replica.putAll(request.records) };
       default:
-        return refused('NOT_SUPPORTED', `this node does not answer ${request.kind}`);
+        return this.#healing.answer(from.id, request);
     }
   }
 }
