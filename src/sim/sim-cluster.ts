@@ -3,6 +3,8 @@
  */
 
 import type { Member, NodeConfig, NodeId } from '../core/config.ts';
+import { computePlacement, type PlacementTable } from '../core/placement.ts';
+import { staticEpoch } from '../replica/node.ts';
 import { SimNetwork, type LinkConditions } from './sim-network.ts';
 import { SimNode, type CrashManner, type OpenStore } from './sim-node.ts';
 import type { World } from './simulation.ts';
@@ -28,6 +30,8 @@ export class SimCluster {
   readonly nodes: readonly SimNode[];
   /** Nodes that did not start although nothing had crashed them: a broken promise. */
   readonly failedStarts: string[] = [];
+  /** Who owns what. */
+  readonly placement: PlacementTable;
   readonly #world: World;
 
   constructor(world: World, options: ClusterOptions) {
@@ -41,6 +45,8 @@ export class SimCluster {
       traceLog: world.traceLog,
       ...(conditions === undefined ? {} : { conditions }),
     });
+    // The same on all nodes: it follows from the members.
+    this.placement = placementOf(members, config);
     this.nodes = members.map(
       ({ id }) =>
         new SimNode({
@@ -91,4 +97,9 @@ export class SimCluster {
     }
     return true;
   }
+}
+
+function placementOf(members: readonly Member[], config: SharedConfig): PlacementTable {
+  const { partitions, quorum } = config;
+  return computePlacement({ members, partitions, replicas: quorum.n, epoch: staticEpoch });
 }

@@ -9,6 +9,7 @@ import type { NoAnswer, ReadOperation, WriteOperation } from '../history.ts';
 import { uniqueValue } from '../unique-value.ts';
 import { acknowledgedWritesSurvive } from './acknowledged-writes-survive.ts';
 import { causallyLaterWins } from './causally-later-wins.ts';
+import { copiesAreExactlyN } from './copies-are-exactly-n.ts';
 import { clocksNeverRunBack } from './clocks-never-run-back.ts';
 import { everythingIsServed } from './everything-is-served.ts';
 import { hintsDrain } from './hints-drain.ts';
@@ -177,6 +178,33 @@ describe('the quiet phase', () => {
     assert.equal(copiesOf(undefined, undefined), 0);
     assert.equal(copiesOf(record(5), record(6)), 1);
     assert.equal(copiesOf(record(5), record(5), undefined), 1);
+  });
+
+  test('sums that differ are found although the bytes are the same', () => {
+    const sumsOf = (...counts: readonly number[]): number =>
+      replicasConverge({
+        copies: [],
+        sums: [{ partition: 3, sums: counts.map((count) => ({ node, sum: { high: 1, low: 2, count } })) }],
+      }).length;
+    assert.equal(sumsOf(5, 5, 5), 0);
+    assert.equal(sumsOf(), 0);
+    assert.equal(sumsOf(5, 5, 6), 1);
+  });
+
+  test('a copy too few and a copy too many are found', () => {
+    const [n1, n2, n3] = ['n1', 'n2', 'n3'].map((id) => id as NodeId);
+    assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+    const found = (...holders: readonly NodeId[]): string[] =>
+      copiesAreExactlyN({
+        holdings: holders.map((id) => ({ node: id, keys: ['k'] })),
+        ownersOf: () => [n1, n2],
+      }).map(({ key, message }) => `${key}: ${message}`);
+    assert.deepEqual(found(n1, n2), []);
+    assert.deepEqual(found(), []);
+    assert.deepEqual(found(n1), ['k: its owners are n1, n2; lacking it: n2; holding it besides: nobody']);
+    assert.deepEqual(found(n1, n3, n2), [
+      'k: its owners are n1, n2; lacking it: nobody; holding it besides: n3',
+    ]);
   });
 
   test('a node that does not start and a read that is not served are found', () => {

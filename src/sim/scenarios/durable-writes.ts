@@ -6,16 +6,19 @@
  * not only held in memory.
  */
 
+import type { NodeId } from '../../core/config.ts';
+import { limits } from '../../core/limits.ts';
 import { acknowledgedWritesSurvive } from '../checkers/acknowledged-writes-survive.ts';
 import type { BrokenPromise } from '../checkers/broken-promise.ts';
 import { causallyLaterWins } from '../checkers/causally-later-wins.ts';
+import { copiesAreExactlyN, type KeysOfNode } from '../checkers/copies-are-exactly-n.ts';
 import { clocksNeverRunBack } from '../checkers/clocks-never-run-back.ts';
 import { everythingIsServed } from '../checkers/everything-is-served.ts';
 import { hintsDrain } from '../checkers/hints-drain.ts';
 import { keysAreRegisters } from '../checkers/keys-are-registers.ts';
 import { noInventedValues } from '../checkers/no-invented-values.ts';
 import { readsNeverGoBack } from '../checkers/reads-never-go-back.ts';
-import { replicasConverge, type CopiesOfKey } from '../checkers/replicas-converge.ts';
+import { replicasConverge, type CopiesOfKey, type SumsOfPartition } from '../checkers/replicas-converge.ts';
 import { FaultInjector } from '../fault-injector.ts';
 import type { History, ReadOperation } from '../history.ts';
 import { plannedCluster } from '../planned-cluster.ts';
@@ -23,7 +26,7 @@ import { SimClient } from '../sim-client.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
-import { hasCrashes, type SwarmPlan } from '../swarm-plan.ts';
+import type { SwarmPlan } from '../swarm-plan.ts';
 import { keyName, runWorkload } from '../workload.ts';
 
 /** What a run found and how much it did. */
@@ -61,6 +64,8 @@ const startWithinMicros = 30_000_000;
 const readyWithinMicros = 30_000_000;
 /** Hints go out with pauses of up to ten seconds between attempts. */
 const drainWithinMicros = 60_000_000;
+/** Owners have compared by then, a few times if need be, and have nothing left to fetch. */
+const levelWithinMicros = 60_000_000;
 /** Starts that met a failing disk have given up by then. */
 const mendMicros = 2_000_000;
 /** Repairs behind the last reads are done within this time. */
@@ -104,8 +109,10 @@ class DurableWrites {
     await this.#forgiveFailedDisks();
     const faultyHistory = [...history.operations];
     await this.#comeToRest();
-    // A coordinator that crashes takes its plans for hints with it; otherwise hints alone leave no difference.
-    const copiesBeforeReads = hasCrashes(this.#plan.faults) ? [] : await this.#copies();
+    // Before anybody reads: what a hint never reached, owners have found by comparing.
+    const copiesBeforeReads = await this.#copies();
+    const sums = this.#sums();
+    const holdings = await this.#holdings();
     const firstReads = await this.#readAll({});
     const hints = this.#cluster.nodes.map((node) => ({ node: node.id, hints: node.store?.hints() ?? [] }));
     const copies = await this.#readEverywhere();
@@ -130,7 +137,8 @@ class DurableWrites {
         ...hintsDrain({ hints }),
         ...causallyLaterWins({ history: history.operations }),
         ...clocksNeverRunBack({ history: history.operations }),
-        ...replicasConverge({ copies: [...copiesBeforeReads, ...copies] }),
+        ...replicasConverge({ copies: [...copiesBeforeReads, ...copies], sums }),
+        ...copiesAreExactlyN({ holdings, ownersOf: (key) => this.#ownersOf(key) }),
         ...everythingIsServed({ troubles: this.#troubles, finalOperations: finalReads }),
       ],
       operations: history.operations.length,
@@ -163,7 +171,48 @@ class DurableWrites {
     await this.#world.sleep(4_000 * this.#plan.timing.requestTimeoutMs);
     const isDrained = (): boolean => nodes.every((node) => node.store?.hints().length === 0);
     await this.#cluster.waitUntil(isDrained, drainWithinMicros);
+    if (!(await this.#cluster.waitUntil(() => this.#isLevel(), levelWithinMicros))) {
+      for (const { id, store } of nodes) {
+        const cause = store?.status().evidenceLost ?? false;
+        if (cause !== false) this.#troubles.push(`${id} is still no witness (${cause})`);
+      }
+    }
     this.#troubles.push(...this.#cluster.failedStarts.splice(0));
+  }
+
+  /** Whether every node is a witness and all owners hold the same. */
+  #isLevel(): boolean {
+    const { nodes } = this.#cluster;
+    return (
+      nodes.every(({ store }) => store?.status().evidenceLost === false) &&
+      replicasConverge({ copies: [], sums: this.#sums() }).length === 0
+    );
+  }
+
+  #sums(): SumsOfPartition[] {
+    const { nodes, placement } = this.#cluster;
+    return Array.from({ length: this.#plan.partitions }, (_, partition) => ({
+      partition,
+      sums: placement.owners(partition).flatMap((owner) => {
+        const sum = nodes.find(({ id }) => id === owner)?.store?.partitionSum(partition);
+        return sum === undefined ? [] : [{ node: owner, sum }];
+      }),
+    }));
+  }
+
+  /** All that lies in the own space of each node. */
+  async #holdings(): Promise<KeysOfNode[]> {
+    const decoder = new TextDecoder();
+    return await Promise.all(
+      this.#cluster.nodes.map(async ({ id, api }) => {
+        const entries = (await api?.local.keys({ limit: limits.keysPageMax }))?.entries ?? [];
+        return { node: id, keys: entries.map(({ key }) => decoder.decode(key)) };
+      }),
+    );
+  }
+
+  #ownersOf(key: string): readonly NodeId[] {
+    return this.#cluster.nodes[0]?.api?.placementOf(new TextEncoder().encode(key)).owners ?? [];
   }
 
   /** Reads every key at all its owners at once, which repairs them, and says what each then holds. */
@@ -179,8 +228,7 @@ class DurableWrites {
     return await Promise.all(
       this.#keys().map(async (key) => {
         const bytes = encoder.encode(key);
-        const owners = this.#cluster.nodes[0]?.api?.placementOf(bytes).owners ?? [];
-        const copies = owners.map(async (owner) => ({
+        const copies = this.#ownersOf(key).map(async (owner) => ({
           node: owner,
           record: await this.#cluster.nodes.find((node) => node.id === owner)?.api?.local.get(bytes),
         }));
