@@ -115,16 +115,16 @@ export class Maintenance {
   #nextToClean(doneId: number): CompactionRun | undefined {
     const { index, segmentBytesMax, position } = this.#options;
     const segments = index.segments.inOrder();
+    const isClean = (segment: Segment): boolean => segment.isSpotless && segment.cleanSequence > 0;
+    // Nothing in such a segment is dead, so nothing in it was superseded.
+    for (const segment of segments) if (isClean(segment)) segment.cleanSequence = position().sequence;
     const candidates = this.#candidates();
     let from = -1;
     let kept = 0;
     for (const [at, segment] of segments.entries()) {
       if (segment.firstId <= doneId) continue;
-      const isClean = segment.isSpotless && segment.cleanSequence > 0;
-      // Nothing in it is dead, so nothing in it was superseded.
-      if (isClean) segment.cleanSequence = position().sequence;
       kept += segment.liveBytes;
-      const isWanted = candidates[at]?.isEligible === true && !isClean;
+      const isWanted = candidates[at]?.isEligible === true && !isClean(segment);
       if (from >= 0 && (!isWanted || kept > segmentBytesMax)) return runOf(candidates, from, at - 1);
       if (from >= 0 || !isWanted) continue;
       from = at;

@@ -268,4 +268,63 @@ export const storageMutations: readonly Mutation[] = [
     replace: 'if (isCompacted && result.end < 0) {',
     tests: ['src/storage/compaction.test.ts'],
   },
+  {
+    name: 'stale-version-refused',
+    promise: 'what the owners had agreed does not exist is not stored',
+    file: 'src/storage/stability-floors.ts',
+    find: "if (!isBelowFloor(version, floorMs) || floorMs === noFloorMs) return 'stored';",
+    replace: "if (floorMs >= noFloorMs) return 'stored';",
+    tests: ['src/storage/floor-compaction.test.ts'],
+  },
+  {
+    name: 'floors-durable-first',
+    promise: 'nothing is forgotten before the floor that refuses what is older is on the disk',
+    file: 'src/storage/floor-keeper.ts',
+    find: 'await publishFloors({ ...this.#options, raises });',
+    replace: '',
+    tests: ['src/storage/floor-crash.test.ts'],
+  },
+  {
+    name: 'floor-raise-waits-for-decisions',
+    promise: 'what was decided before a floor rose is durable before anything is forgotten',
+    file: 'src/storage/floor-keeper.ts',
+    find: 'await settled();',
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
+  {
+    name: 'replay-forgets-again',
+    promise: 'a tombstone that a replay brings back is forgotten before anybody asks',
+    file: 'src/storage/floor-keeper.ts',
+    find: 'await this.#sweep.sweepTombstones();',
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
+  {
+    name: 'forgotten-kept-in-compaction',
+    promise: 'a compaction keeps a forgotten entry as long as an older file may hold what it superseded',
+    file: 'src/storage/compaction.ts',
+    find: 'if (!isNeededForReplay || !this.#isCollected(entry, bytes)) continue;',
+    replace: 'continue;',
+    tests: ['src/storage/floor-compaction.test.ts'],
+  },
+  {
+    name: 'clean-after-checkpoint',
+    promise: 'a compacted file counts as clean only once the files it replaced cannot come back',
+    file: 'src/storage/maintenance.ts',
+    find: `    await this.#checkpoint();
+    // Only now: until then the files of the run may come back, and with them what is not in the result.
+    segment.cleanSequence = sequence;`,
+    replace: `    segment.cleanSequence = sequence;
+    await this.#checkpoint();`,
+    tests: ['src/storage/floor-compaction.test.ts'],
+  },
+  {
+    name: 'stale-hint-refused',
+    promise: 'no hint is kept that its target would refuse as stale',
+    file: 'src/storage/appender.ts',
+    find: 'floors.checkHint(record);',
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
 ];
