@@ -24,6 +24,7 @@ import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Admission } from '../ports/transport.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
+import { beginNextLife } from '../replica/next-life.ts';
 import type { NodeIdentity } from '../replica/node-identity.ts';
 import { placementFor, startNode, type DynamoNode } from '../replica/node.ts';
 import { snapshotDirectory } from '../storage/checkpoint-file.ts';
@@ -33,8 +34,8 @@ import type { Store } from '../storage/store.ts';
 import type { Address } from './address.ts';
 import { ClosingOrder } from './closing-order.ts';
 import type { ServeSettings } from './serve-settings.ts';
-
 import { packageVersion } from './version.ts';
+
 /** What outlives the change to another incarnation: all that holds the disk. */
 export interface NodeParts {
   readonly settings: ServeSettings;
@@ -102,7 +103,7 @@ export class NodeLives {
 
   async #changeLife(identity: NodeIdentity, by: NodeId, known: NodeLife): Promise<void> {
     if (this.#isStopping) return;
-    const { observer, onFatal } = this.#parts;
+    const { observer, onFatal, store } = this.#parts;
     observer.log(
       'error',
       'node.rolled-back',
@@ -112,7 +113,7 @@ export class NodeLives {
     );
     try {
       await this.#present?.stop();
-      const next = await identity.nextLife(known);
+      const next = await beginNextLife(identity, store, known);
       if (this.#isStopping) return;
       await this.begin(next);
       observer.log('info', 'node.restarted', `serves again as ${describeLife(next.self)}`, {
@@ -168,13 +169,13 @@ async function serveAs(
       config: { valueBytesMax: config.valueBytesMax, paths: pathsOf(settings) },
     });
     closing.add(() => frontend.stop());
-
     const redis = createRedisFrontend({
       node,
       observer,
       config: { valueBytesMax: config.valueBytesMax, version: packageVersion() },
     });
     closing.add(() => redis.stop());
+
     const http = httpProtocol(frontend.server, frontend.accept);
     const redisOnPort: PortProtocol = {
       claims: (_, firstBytes) => redis.claims(firstBytes),

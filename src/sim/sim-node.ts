@@ -14,6 +14,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Disk, ReleaseLock } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
+import { beginNextLife } from '../replica/next-life.ts';
 import { NodeIdentity } from '../replica/node-identity.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import { DynamoNode, placementFor } from '../replica/node.ts';
@@ -23,7 +24,7 @@ import { latencyMicros, ordinaryDisk, type DiskLatency } from './disk-latency.ts
 import { NarratedStore } from './narrated-store.ts';
 import { ProcessScope } from './process-scope.ts';
 import { SimClock, SimClockHardware } from './sim-clock.ts';
-import { SimDisk } from './sim-disk.ts';
+import { SimDisk, type DiskSnapshot } from './sim-disk.ts';
 import type { UnsyncedFate } from './sim-inode.ts';
 import type { SimNetwork } from './sim-network.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -235,14 +236,14 @@ export class SimNode {
     identity: NodeIdentity,
     { by, known }: { readonly by: NodeId; readonly known: NodeLife },
   ): Promise<void> {
-    const { life } = parts;
+    const { life, store } = parts;
     this.#world.sometimes.count('life.rolled-back');
     this.#tell('rolled-back', `finds out from ${by} that its disk is an old one`);
     const former = life.node;
     life.node = undefined;
     try {
       await former?.stop();
-      await this.#serve(parts, await identity.nextLife(known));
+      await this.#serve(parts, await beginNextLife(identity, store, known));
     } catch (error) {
       if (this.#life === life) this.#endWith(life, `cannot begin its next life: ${errorMessageOf(error)}`);
     }
@@ -298,6 +299,28 @@ export class SimNode {
   /** The power of a machine without a process goes out too: what the system had not synced is gone. */
   losePowerWhileDown(unsynced: CrashManner['unsynced']): void {
     if (this.#life === undefined) this.disk.crash({ unsynced });
+  }
+
+  /** What a power cut would leave on the disk now. */
+  snapshotDisk(): DiskSnapshot {
+    return this.disk.snapshot();
+  }
+
+  /** The disk is lost, and an empty one put in its place; a process that used it loses its power. */
+  replaceDisk(): void {
+    this.#replaceDisk('disk.replaced', 'gets an empty disk');
+  }
+
+  /** The disk is set back to what it held earlier, as from a backup; a process that used it loses its power. */
+  rollBackDisk(snapshot: DiskSnapshot): void {
+    this.#replaceDisk('disk.rolled-back', 'has its disk set back', snapshot);
+  }
+
+  #replaceDisk(event: string, text: string, content?: DiskSnapshot): void {
+    this.crash({ kind: 'powerLost', unsynced: 'lose' });
+    this.#world.sometimes.count(event);
+    this.#tell(event, text);
+    this.disk.replace(content);
   }
 
   /** Crashes before the so-many-th disk operation or send from now, wherever the code then stands. */

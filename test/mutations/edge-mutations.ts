@@ -59,7 +59,7 @@ export const edgeMutations: readonly Mutation[] = [
     file: 'src/core/node-life.ts',
     find: "return isKnownPresent ? 'id-in-use' : 'rolled-back';",
     replace: "return 'welcome';",
-    tests: ['src/platform/tcp-transport.test.ts'],
+    tests: ['src/core/node-life.test.ts', 'src/sim/sim-transport-contract.test.ts'],
   },
   {
     name: 'same-incarnation-other-life-refused',
@@ -67,7 +67,7 @@ export const edgeMutations: readonly Mutation[] = [
     file: 'src/core/node-life.ts',
     find: 'return one.incarnation === other.incarnation && one.life === other.life;',
     replace: 'return one.incarnation === other.incarnation;',
-    tests: ['src/platform/tcp-transport.test.ts'],
+    tests: ['src/core/node-life.test.ts', 'src/sim/sim-transport-contract.test.ts'],
   },
   {
     name: 'life-remembered-before-welcome',

@@ -234,6 +234,17 @@ export const replicaMutations: readonly Mutation[] = [
     tests: ['src/replica/node-identity.test.ts'],
   },
   {
+    name: 'no-witness-before-next-life',
+    promise: 'a node with an old disk is no witness before it has an incarnation that its peers let in',
+    file: 'src/replica/next-life.ts',
+    find: `  await store.loseEvidence(store.status().evidenceLost === 'fresh' ? 'lost' : 'rolled-back');
+  return await identity.nextLife(known);`,
+    replace: `  const next = await identity.nextLife(known);
+  await store.loseEvidence(store.status().evidenceLost === 'fresh' ? 'lost' : 'rolled-back');
+  return next;`,
+    tests: ['src/replica/next-life.test.ts'],
+  },
+  {
     name: 'past-life-saves-nothing',
     promise: 'a life that is over does not write its state over that of the next',
     file: 'src/replica/node-identity.ts',

@@ -8,6 +8,7 @@ import { StoreError } from '../../core/errors.ts';
 import type { NodeApi } from '../../replica/node-api.ts';
 import { openLogStore } from '../../storage/log-store.ts';
 import { SimCluster } from '../sim-cluster.ts';
+import type { DiskSnapshot } from '../sim-disk.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
 
@@ -27,6 +28,8 @@ export interface StoryClusterShape {
 
 export class StoryCluster {
   readonly world: World;
+  /** What `snapshot-disk` remembered. */
+  readonly diskSnapshots = new Map<NodeId, DiskSnapshot>();
   #cluster: SimCluster | undefined;
 
   constructor(world: World) {

@@ -199,6 +199,44 @@ export const storyCommands: ReadonlyMap<string, StoryCommand> = new Map<string, 
       return [];
     },
   ],
+  // snapshot-disk n3: remembers what is durable there, for roll-back-disk
+  [
+    'snapshot-disk',
+    async (cluster, ids) => {
+      for (const node of cluster.nodesNamed(ids)) cluster.diskSnapshots.set(node.id, node.snapshotDisk());
+      return [];
+    },
+  ],
+  // roll-back-disk n3: the disk is what it was at the snapshot, as if restored from a backup
+  [
+    'roll-back-disk',
+    async (cluster, ids) => {
+      for (const node of cluster.nodesNamed(ids)) {
+        const snapshot = cluster.diskSnapshots.get(node.id);
+        if (snapshot === undefined) throw new StoreError('BAD_REQUEST', `no snapshot-disk of ${node.id}`);
+        node.rollBackDisk(snapshot);
+      }
+      return [];
+    },
+  ],
+  // replace-disk n3: by an empty one
+  [
+    'replace-disk',
+    async (cluster, ids) => {
+      for (const node of cluster.nodesNamed(ids)) node.replaceDisk();
+      return [];
+    },
+  ],
+  // incarnation n3
+  ['incarnation', async (cluster, [id]) => [String(cluster.api(id).incarnation)]],
+  // evidence n3: whether "nothing" from that node proves anything, and why not
+  [
+    'evidence',
+    async (cluster, [id]) => {
+      const { evidenceLost } = cluster.api(id).storage();
+      return [evidenceLost === false ? 'yes' : `no, ${evidenceLost}`];
+    },
+  ],
 ]);
 
 function describeWrite(outcome: WriteOutcome): readonly string[] {

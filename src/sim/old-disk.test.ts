@@ -1,0 +1,231 @@
+/** Nodes that come back with an old or an empty disk: noticed, new actors, no witnesses, and no dot minted twice. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { defaultTiming, type NodeId } from '../core/config.ts';
+import { crc32 } from '../core/crc32.ts';
+import type { Dot } from '../core/dot.ts';
+import { limits } from '../core/limits.ts';
+import { openLogStore } from '../storage/log-store.ts';
+import { nodeStatePath } from '../storage/node-state.ts';
+import { inMacrotask } from './drain.ts';
+import { SimCluster } from './sim-cluster.ts';
+import type { SimNode } from './sim-node.ts';
+import { simulate, type World } from './simulation.ts';
+
+const second = 1_000_000;
+
+class Stage {
+  readonly world: World;
+  readonly cluster: SimCluster;
+  readonly n1: SimNode;
+  readonly n2: SimNode;
+  readonly n3: SimNode;
+
+  constructor(world: World, cluster: SimCluster) {
+    this.world = world;
+    this.cluster = cluster;
+    const [n1, n2, n3] = cluster.nodes;
+    assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+    [this.n1, this.n2, this.n3] = [n1, n2, n3];
+  }
+
+  /** Starts nodes and waits until each serves and has heard of the others. */
+  async start(...nodes: readonly SimNode[]): Promise<void> {
+    for (const node of nodes) this.cluster.start(node);
+    assert.ok(
+      await this.cluster.waitUntil(() => nodes.every((node) => node.isServing), 10 * second),
+      this.cluster.failedStarts.join(),
+    );
+    await this.world.sleep(2 * second);
+  }
+
+  /** Puts through a node; all three must take it. */
+  async put(node: SimNode, key: string, value: string, w = 3): Promise<Dot> {
+    const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+    const outcome = await node.api?.put({ key: encode(key), value: encode(value), w });
+    assert.ok(outcome?.kind === 'stored', JSON.stringify(outcome));
+    return outcome.dot;
+  }
+}
+
+/** Plays on three nodes, N = 3, R = W = 2, that are up. */
+function onStage(play: (stage: Stage) => Promise<void>, seed = 5): Promise<void> {
+  const members = ['n1', 'n2', 'n3'].map((id) => ({ id: id as NodeId, weight: 1, zone: '' }));
+  return inMacrotask(() => {
+    simulate({ seed }, async (world) => {
+      const cluster = new SimCluster(world, {
+        members,
+        config: {
+          clusterName: 'old disks',
+          partitions: 4,
+          quorum: { n: 3, r: 2, w: 2 },
+          quorumMode: 'strict',
+          valueBytesMax: 10_000,
+          timing: defaultTiming,
+        },
+        openStore: ({ config, ...ports }) =>
+          openLogStore({
+            ...ports,
+            checksum: crc32,
+            partitions: config.partitions,
+            durability: { mode: 'always' },
+          }),
+      });
+      const stage = new Stage(world, cluster);
+      await stage.start(...cluster.nodes);
+      await play(stage);
+    });
+  });
+}
+
+function crash(...nodes: readonly SimNode[]): void {
+  for (const node of nodes) node.crash({ kind: 'powerLost', unsynced: 'lose' });
+}
+
+const evidenceOf = (node: SimNode): unknown => node.store?.status().evidenceLost;
+
+describe('a node that comes back with an old disk', () => {
+  test('is noticed by its first contact, serves as a new actor, and is no witness', () =>
+    onStage(async (stage) => {
+      const { n2, n3 } = stage;
+      crash(n3);
+      const snapshot = n3.snapshotDisk();
+      await stage.start(n3);
+      const before = await stage.put(n3, 'a', 'one');
+      crash(n2, n3);
+      n3.rollBackDisk(snapshot);
+      await stage.start(n3);
+      assert.equal(n3.api?.incarnation, 3);
+      assert.equal(evidenceOf(n3), 'rolled-back');
+      assert.equal(stage.world.sometimes.read('life.rolled-back'), 1);
+      await stage.start(n2);
+      const after = await stage.put(n3, 'b', 'two');
+      assert.notEqual(after.actor, before.actor);
+    }));
+
+  test('mints no dot twice although its clock was set back with the disk', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      crash(n3);
+      const snapshot = n3.snapshotDisk();
+      await stage.start(n3);
+      const startedMicros = world.scheduler.nowMicros;
+      const dots: Dot[] = [];
+      for (let index = 0; index < 40; index++) dots.push(await stage.put(n3, `key ${index}`, 'before'));
+      crash(n3);
+      n3.rollBackDisk(snapshot);
+      n3.hardware.jump(-Math.ceil((world.scheduler.nowMicros - startedMicros) / 1_000) - 2_000);
+      await stage.start(n3);
+      for (let index = 0; index < 40; index++) dots.push(await stage.put(n3, `key ${index}`, 'after', 1));
+      const names = dots.map(({ wallMs, counter, actor }) => `${wallMs}.${counter} ${actor}`);
+      assert.equal(new Set(names).size, names.length);
+      const actors = new Set(dots.map(({ actor }) => actor));
+      assert.equal(actors.size, 2);
+    }));
+
+  test('is noticed also by peers that lost power after they had met its later life', () =>
+    onStage(async (stage) => {
+      const { n1, n2, n3 } = stage;
+      crash(n3);
+      const snapshot = n3.snapshotDisk();
+      await stage.start(n3);
+      stage.cluster.powerLoss('lose');
+      n3.rollBackDisk(snapshot);
+      await stage.start(n1, n2, n3);
+      assert.equal(n3.api?.incarnation, 3);
+      assert.equal(evidenceOf(n3), 'rolled-back');
+      assert.notEqual(evidenceOf(n1), 'rolled-back');
+    }));
+
+  test('is noticed however often it loses power while it finds out', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      crash(n3);
+      const snapshot = n3.snapshotDisk();
+      await stage.start(n3);
+      for (let operations = 5; operations <= 60; operations += 5) {
+        n3.rollBackDisk(snapshot);
+        n3.armCrash(operations, { kind: 'powerLost', unsynced: 'tear' });
+        stage.cluster.start(n3);
+        await world.sleep(3 * second);
+        n3.disarmCrash();
+        await stage.start(n3);
+        assert.equal(evidenceOf(n3), 'rolled-back', `after ${operations} operations`);
+      }
+      assert.ok((world.sometimes.read('crash.in-midst-of-code') ?? 0) >= 5);
+    }));
+});
+
+test('a copy from the life that ended last is noticed once node-state.json is deleted from it', () =>
+  onStage(async (stage) => {
+    const { n3 } = stage;
+    await stage.put(n3, 'a', 'one');
+    const snapshot = n3.snapshotDisk();
+    await stage.put(n3, 'b', 'two');
+    n3.rollBackDisk(snapshot);
+    n3.disk.removeNow(nodeStatePath);
+    await stage.start(n3);
+    assert.equal(n3.api?.incarnation, 2);
+    assert.equal(evidenceOf(n3), 'rolled-back');
+  }));
+
+describe('a node that comes back with an empty disk', () => {
+  test('is noticed, although a first start looks the same', () =>
+    onStage(async (stage) => {
+      const { n3 } = stage;
+      const before = await stage.put(n3, 'a', 'one');
+      crash(n3);
+      n3.replaceDisk();
+      await stage.start(n3);
+      assert.equal(n3.api?.incarnation, 2);
+      assert.equal(evidenceOf(n3), 'lost');
+      assert.notEqual((await stage.put(n3, 'a', 'two')).actor, before.actor);
+    }));
+
+  test('passes peers that know different lives of it one after the other', () =>
+    onStage(async (stage) => {
+      const { n1, n2, n3 } = stage;
+      crash(n2);
+      for (let start = 0; start < 4; start++) {
+        crash(n3);
+        await stage.start(n3);
+      }
+      crash(n1, n3);
+      n3.replaceDisk();
+      await stage.start(n2, n3);
+      assert.equal(n3.api?.incarnation, 2, 'after the life that n2 met');
+      await stage.start(n1);
+      assert.equal(n3.api?.incarnation, 6, 'after the life that n1 met');
+      assert.equal(stage.world.sometimes.read('life.rolled-back'), 2);
+      assert.ok(n3.isServing);
+    }));
+});
+
+test('nothing is made of empty disks that nobody knew, nor of ordinary restarts', () =>
+  onStage(async (stage) => {
+    for (let round = 0; round < 3; round++) {
+      stage.cluster.powerLoss('lose');
+      await stage.start(...stage.cluster.nodes);
+    }
+    assert.deepEqual(
+      stage.cluster.nodes.map((node) => node.api?.incarnation),
+      [4, 4, 4],
+    );
+    assert.equal(stage.world.sometimes.read('life.rolled-back'), 0);
+  }));
+
+test('a peer that is judged while the process of before still seems connected is let in all the same', () =>
+  onStage(async (stage) => {
+    const { world, n3 } = stage;
+    crash(n3);
+    const snapshot = n3.snapshotDisk();
+    await stage.start(n3);
+    // Nobody hears that the machine is gone, and it is back, with an old disk, before its silence is noticed.
+    n3.rollBackDisk(snapshot);
+    stage.cluster.start(n3);
+    await world.sleep((2 * limits.peerPresentMs + 2_000) * 1_000);
+    assert.equal(n3.isServing, true);
+    assert.equal(n3.api?.incarnation, 3);
+    assert.equal(world.sometimes.read('exit.id-in-use'), 0);
+  }));
