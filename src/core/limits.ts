@@ -144,6 +144,8 @@ export const limits = {
   treeVersionsMax: 4_096,
   /** Records that a read of a token range takes in between two turns: about a millisecond. */
   treeRecordsPerTurn: 256,
+  /** Bytes of records that a scrub reads before it looks at its rate again: two milliseconds of work. */
+  scrubPageBytes: 128 * kibibyte,
   /** Entries closer than this are read together: copying the gap costs less than another call. */
   readGapBytesMax: 4 * kibibyte,
   /** Reads up to this size go straight to the page cache (1 µs against 16 µs through the thread pool). */

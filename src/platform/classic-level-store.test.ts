@@ -146,6 +146,27 @@ test('a scan passes over a rotten digest row and says so', () =>
     assert.equal(store.status().evidenceLost, 'damaged');
   }));
 
+test('a scrub finds a rotten record, keeps its bytes, and takes it out of the sum', () =>
+  withHarness(async (harness) => {
+    const records = ['a', 'b', 'c'].map((key) => recordOf({ key, value: `the value of ${key}` }));
+    const [rotten] = records;
+    assert.ok(rotten !== undefined);
+    let store = await harness.open();
+    await Promise.all(records.map((record) => store.merge(record)));
+    const before = await wholeSum(store);
+    store = await reopenAfter(harness, store, (database) => rot(database, rowOf(recordKind, rotten)));
+    assert.deepEqual(await wholeSum(store), before, 'nobody has looked yet');
+    const found = await store.scrub({ bytesPerSecond: 1e12 });
+    assert.deepEqual([found.records, found.corrupt, found.sumMismatches], [3, 1, 0]);
+    assert.deepEqual(await wholeSum(store), await sumOfScan(store, { without: [rotten] }));
+    await store.merge(rotten);
+    assert.deepEqual(await wholeSum(store), before);
+    assert.equal((await store.scrub({ bytesPerSecond: 1e12 })).corrupt, 0);
+    await reopenAfter(harness, store, async (database) => {
+      assert.ok((await database.get(rowOf(quarantineKind, rotten))) !== undefined, 'its bytes are kept');
+    });
+  }));
+
 test('a rotten hint is set aside, and the hints behind it are delivered', () =>
   withHarness(async (harness) => {
     const records = ['a', 'b', 'c'].map((key) => recordOf({ key, value: 'hint' }));

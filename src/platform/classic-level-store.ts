@@ -32,6 +32,8 @@ import type {
   MergeResult,
   RecordPage,
   ScanPage,
+  ScrubOptions,
+  ScrubReport,
   Store,
   StoreStatus,
   VersionPage,
@@ -44,6 +46,7 @@ import { ClassicLevelFloors, loadClassicLevelFloors } from './classic-level-floo
 import { ClassicLevelReader, type ScanOptions } from './classic-level-reader.ts';
 import { ownSpace } from './classic-level-rows.ts';
 import { PartitionSums } from './classic-level-sums.ts';
+import { ClassicLevelScrubber } from './classic-level-scrub.ts';
 import { ClassicLevelTreeReader } from './classic-level-tree-reader.ts';
 import { ClassicLevelWriter } from './classic-level-writer.ts';
 
@@ -99,6 +102,7 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
     const floorKeeper = new ClassicLevelFloors({ database, checksum, floors, writer });
     await floorKeeper.sweepAll();
     const evidence = await openEvidence({ database, writer, damage });
+    const scrubber = new ClassicLevelScrubber({ ...options, database, reader, writer });
     const size = await database.size();
     const parts = {
       options,
@@ -111,6 +115,7 @@ export async function openClassicLevelStore(options: ClassicLevelStoreOptions): 
       writer,
       damage,
       evidence,
+      scrubber,
       size,
     };
     return new ClassicLevelStore(parts);
@@ -131,6 +136,7 @@ interface Parts {
   readonly writer: ClassicLevelWriter;
   readonly damage: DamageList;
   readonly evidence: ClassicLevelEvidence;
+  readonly scrubber: ClassicLevelScrubber;
   readonly size: DatabaseSize;
 }
 
@@ -275,6 +281,10 @@ class ClassicLevelStore implements Store {
     };
   }
 
+  scrub(options: ScrubOptions): Promise<ScrubReport> {
+    return this.#run(({ scrubber }) => scrubber.run(options));
+  }
+
   /** LevelDB's counterpart: its log becomes a table file, so that there is nothing to replay. */
   checkpoint(): Promise<void> {
     return this.#run(() => this.#flush());
@@ -297,6 +307,7 @@ class ClassicLevelStore implements Store {
 
   async #close(): Promise<void> {
     const { writer, database } = this.#parts;
+    this.#parts.scrubber.stop();
     await Promise.allSettled(this.#underWay);
     await writer.idle();
     try {

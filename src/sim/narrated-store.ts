@@ -13,6 +13,8 @@ import type {
   MergeResult,
   RecordPage,
   ScanPage,
+  ScrubOptions,
+  ScrubReport,
   Store,
   StoreStatus,
   VersionPage,
@@ -127,6 +129,10 @@ export class NarratedStore implements Store {
 
   status(): StoreStatus {
     return this.#store.status();
+  }
+
+  scrub(options: ScrubOptions): Promise<ScrubReport> {
+    return this.#store.scrub(options);
   }
 
   checkpoint(): Promise<void> {

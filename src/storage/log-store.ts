@@ -29,12 +29,12 @@ import { FloorKeeper } from './floor-keeper.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
 import { LogReader } from './log-reader.ts';
-import { startOfLog, type AppliedPosition } from './log-replay.ts';
+import type { AppliedPosition } from './log-replay.ts';
 import { LogWriter, type BatchPlace } from './log-writer.ts';
 import { Maintenance } from './maintenance.ts';
 import { PlaceReader } from './place-reader.ts';
 import { Quarantine } from './quarantine.ts';
-import { recoverLog, type RecoveredLog } from './recovery.ts';
+import { recoverLog, replayedBytes, type RecoveredLog } from './recovery.ts';
 import type {
   EvidenceCause,
   FloorResult,
@@ -42,10 +42,13 @@ import type {
   MergeResult,
   RecordPage,
   ScanPage,
+  ScrubOptions,
+  ScrubReport,
   Store,
   StoreStatus,
   VersionPage,
 } from './store.ts';
+import { Scrubber } from './scrub.ts';
 import type { FloorRaise, StabilityFloors } from './stability-floors.ts';
 import { scanPage, type ScanOptions } from './token-scan.ts';
 import { TreeReader } from './tree-reader.ts';
@@ -88,6 +91,7 @@ export class LogStore implements Store {
   readonly #entries: EntryReader;
   readonly #reader: LogReader;
   readonly #tree: TreeReader;
+  readonly #scrubber: Scrubber;
   readonly #writer: LogWriter;
   readonly #commit: GroupCommit;
   readonly #appender: Appender;
@@ -118,6 +122,7 @@ export class LogStore implements Store {
     this.#reader = new LogReader({ index, reader });
     const places = new PlaceReader({ entries: reader, reader: this.#reader, clock });
     this.#tree = new TreeReader({ index, places, clock });
+    this.#scrubber = new Scrubber({ ...options, index, places, quarantine });
     this.#writer = new LogWriter({
       ...options,
       segmentBytesMax,
@@ -315,6 +320,11 @@ export class LogStore implements Store {
     };
   }
 
+  async scrub(options: ScrubOptions): Promise<ScrubReport> {
+    this.#checkOpen();
+    return await this.#scrubber.run(options);
+  }
+
   async checkpoint(): Promise<void> {
     this.#checkOpen();
     await this.#maintenance.checkpoint();
@@ -349,6 +359,7 @@ export class LogStore implements Store {
   }
 
   async #close(): Promise<void> {
+    await this.#scrubber.stop();
     await this.#floorKeeper.stop();
     await this.#commit.drained();
     this.#writer.stop();
@@ -383,14 +394,4 @@ export class LogStore implements Store {
     this.#checkOpen();
     if (this.#writer.state === 'failed') throw this.#writer.failedError();
   }
-}
-
-function replayedBytes(recovered: RecoveredLog): number {
-  const { position } = recovered;
-  const from = recovered.checkpoint?.position ?? startOfLog;
-  let bytes = 0;
-  for (const segment of recovered.index.segments.inOrder()) {
-    if (segment.firstId > from.segmentId) bytes += segment.end;
-  }
-  return position.segmentId === from.segmentId ? position.offset - from.offset : bytes;
 }

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
+import { isNodeId } from '../core/config.ts';
 import { errorCodeOf } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { RunningSum, type VersionSum } from '../core/version-sum.ts';
@@ -176,5 +177,29 @@ test('a page of records leaves a damaged one out, and the sum then shows that it
   assert.equal(records.length, keys.length - 1);
   assert.equal((await wholeSum(store)).count, keys.length - 1);
   assert.equal((await store.listVersions(wholeRing, 100)).versions.length, keys.length - 1);
+  await harness.dispose();
+});
+
+test('a scrub finds what rotted, copies it aside, and the version that it was heals it', async () => {
+  const harness = new LogStoreHarness();
+  const store = await harness.open();
+  await Promise.all(keys.map((key) => store.merge(recordOf({ key, value: 'v'.repeat(100) }))));
+  const target = 'n2';
+  assert.ok(isNodeId(target));
+  await store.putHint(target, recordOf({ key: 'hinted' }));
+  const before = await wholeSum(store);
+  assert.ok(await rot(harness, store, 3, 1_000));
+  const found = await store.scrub({ bytesPerSecond: 1e12 });
+  assert.deepEqual([found.records, found.corrupt, found.sumMismatches], [keys.length + 1, 1, 0]);
+  assert.equal((await wholeSum(store)).count, keys.length - 1);
+  assert.equal(store.status().quarantined.length, 1);
+  assert.ok(
+    harness.disk.paths().some((path) => path.startsWith('quarantine/log_')),
+    'its bytes are kept',
+  );
+  assert.equal(store.status().evidenceLost, 'fresh', 'what is known to be damaged is not lost evidence');
+  await store.merge(recordOf({ key: keys[3] ?? '', value: 'v'.repeat(100) }));
+  assert.deepEqual(await wholeSum(store), before);
+  assert.equal((await store.scrub({ bytesPerSecond: 1e12 })).corrupt, 0);
   await harness.dispose();
 });

@@ -41,6 +41,14 @@ export class PlaceReader {
 
   /** The verified records at these places, in the order given; what is unreadable is left out, and marked. */
   async read(space: KeySpace, places: readonly PlacedToken[]): Promise<readonly StoredRecord[]> {
+    return (await this.readEach(space, places)).filter((record) => record !== undefined);
+  }
+
+  /** The same with undefined in the place of what is unreadable. */
+  async readEach(
+    space: KeySpace,
+    places: readonly PlacedToken[],
+  ): Promise<readonly (StoredRecord | undefined)[]> {
     const records: (StoredRecord | undefined)[] = Array.from(places, () => undefined);
     for (const { place } of places) place.segment.pin();
     try {
@@ -56,7 +64,7 @@ export class PlaceReader {
     } finally {
       for (const { place } of places) place.segment.release();
     }
-    return records.filter((record) => record !== undefined);
+    return records;
   }
 
   async #readRun(

@@ -258,6 +258,17 @@ class Recovery {
   }
 }
 
+/** Bytes of the log that no checkpoint spared reading. */
+export function replayedBytes(recovered: RecoveredLog): number {
+  const { position } = recovered;
+  const from = recovered.checkpoint?.position ?? startOfLog;
+  let bytes = 0;
+  for (const segment of recovered.index.segments.inOrder()) {
+    if (segment.firstId > from.segmentId) bytes += segment.end;
+  }
+  return position.segmentId === from.segmentId ? position.offset - from.offset : bytes;
+}
+
 /** How long a checkpoint needs a segment to be. */
 function requiredBytes({ segment, named }: OpenedSegment, checkpoint: RestoredCheckpoint): number {
   const { position } = checkpoint;

@@ -15,6 +15,7 @@ import { contractOfFloors } from './store-contract-floor.ts';
 import { contractOfHints } from './store-contract-hints.ts';
 import { contractOfMerging } from './store-contract-merge.ts';
 import { contractOfScans } from './store-contract-scan.ts';
+import { contractOfScrubs } from './store-contract-scrub.ts';
 import { contractOfStatus } from './store-contract-status.ts';
 import { contractOfTrees } from './store-contract-tree.ts';
 import type { Store } from './store.ts';
@@ -72,6 +73,7 @@ export function storeContract(name: string, factory: StoreFactory): void {
     describe('hints', () => contractOfHints(withStore));
     describe('stability floors', () => contractOfFloors(withStore));
     describe('durability', () => contractOfDurability(withStore));
+    describe('scrubs', () => contractOfScrubs(withStore));
     describe('status and close', () => contractOfStatus(withStore));
   });
 }

@@ -128,6 +128,25 @@ export interface QuarantinedRange {
   readonly reason: string;
 }
 
+/** What a scrub has found so far. */
+export interface ScrubReport {
+  /** Records read again, those of hints included, and their bytes. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Of them, those that are not what was written. They are marked and out of the sums, so that owners heal them. */
+  readonly corrupt: number;
+  /** Partitions whose sum was not that of their versions; it is now. */
+  readonly sumMismatches: number;
+}
+
+export interface ScrubOptions {
+  /** What is read in a second, at most. */
+  readonly bytesPerSecond: number;
+  /** Ends the scrub early; it then resolves to what it has found so far. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (report: ScrubReport) => void;
+}
+
 export interface Store {
   /** The record under a key, verified. Throws `RECORD_CORRUPT` or `DISK_READ_FAILED`, never a guess. */
   get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
@@ -202,6 +221,11 @@ export interface Store {
   restoreEvidence(): Promise<void>;
 
   status(): StoreStatus;
+  /**
+   * Reads every record again in the background, verifies it, and counts the sums anew. The bytes of what is corrupt are
+   * copied aside. Rejects with `OVERLOADED` while another scrub is under way.
+   */
+  scrub(options: ScrubOptions): Promise<ScrubReport>;
   /** Writes the index checkpoint now, so that the next start is quick. */
   checkpoint(): Promise<void>;
   /** Makes everything written so far durable, whatever the durability level. */
