@@ -290,6 +290,26 @@ test('a node whose clock is an hour ahead cannot bury the writes of the others',
     assert.equal(valueOf(await api(n1).get({ key })), 'b');
   }));
 
+test('a node whose clock was an hour ahead acknowledges nothing that loses against what it stamped then', () =>
+  play({}, async ({ world, cluster }) => {
+    const [n1, n2, n3] = cluster.nodes;
+    n3?.hardware.jump(3_600_000);
+    assert.equal((await put(n3, 'from the future')).kind, 'unknown');
+    n3?.hardware.jump(-3_600_000);
+    kill(n1);
+    await world.sleep(3 * second);
+    const outcome = await put(n2, 'a');
+    assert.ok(outcome.kind === 'unknown' && outcome.acknowledged === 1, JSON.stringify(outcome));
+    await cluster.startAll(10 * second);
+    await world.sleep(2 * second);
+    assert.equal((await put(n2, 'b')).kind, 'stored');
+    assert.equal(valueOf(await get(n3)), 'b');
+    // Its hour has come: what it stamped is no longer ahead of anyone, and it takes part again.
+    for (const node of cluster.nodes) node.hardware.jump(3_600_000);
+    await world.sleep(5 * second);
+    assert.equal((await put(n3, 'c')).kind, 'stored');
+  }));
+
 test('a node whose clock lags by an hour says unknown instead of losing its writes silently', () =>
   play({ clockOffsetMs: (id) => (id === 'n3' ? -3_600_000 : 0) }, async ({ world, cluster }) => {
     const [n1, , n3] = cluster.nodes;

@@ -3,11 +3,12 @@
  *
  * Invariants: a record is stored only by an owner of its key or as a hint for one; a version whose
  * checksum fails or whose stamp lies too far ahead is refused, not adopted; `stored` is said only once the
- * store has made the version, or a later one, as durable as configured.
+ * store has made the version, or a later one that reads believe, as durable as configured.
  */
 
 import { isMember, type NodeConfig, type NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
+import type { Dot } from '../core/dot.ts';
 import { errorCodeOf, errorMessageOf, StoreError, type ErrorCode } from '../core/errors.ts';
 import type { PlacementTable } from '../core/placement.ts';
 import { verifyRecord, type StoredRecord } from '../core/record.ts';
@@ -73,11 +74,25 @@ export class Replica {
   /** Stores without the checks: for a record that this very node has just stamped or checked. */
   async store(record: StoredRecord, hintFor: NodeId | undefined): Promise<void> {
     if (hintFor === undefined) {
-      await this.#store.merge(record);
+      const { changed, held } = await this.#store.merge(record);
+      if (!changed) this.#checkBelieved(held.dot);
     } else {
       await this.#store.putHint(hintFor, record);
       this.#observer.count('hints.written');
     }
+  }
+
+  /**
+   * What this node stamped while its clock was ahead stays with it and wins here, but no read believes it: a write
+   * that lost against it would be acknowledged and could not be read from here.
+   */
+  #checkBelieved(held: Dot): void {
+    if (!this.#clock.isTooFarAhead(held)) return;
+    this.#observer.count('clock.buried');
+    throw new StoreError(
+      'CLOCK_SKEW',
+      `${this.#config.id} holds a version stamped ${held.wallMs}, far ahead of its clock, which was set back since`,
+    );
   }
 
   /** The owner has acknowledged the record after all: the hint that was kept here meanwhile is not needed. */
