@@ -235,6 +235,21 @@ describe('a node that lost its disk is no witness until it is filled again', () 
       assert.equal((await get(empty, 'never written')).kind, 'missing');
     }));
 
+  test('what was acknowledged in the last second is fetched too before it is a witness', () =>
+    play(
+      { settings: { timing: { ...defaultTiming, requestTimeoutMs: 200 } } },
+      async ({ cluster, nodes }) => {
+        const [first, , last] = nodes;
+        assert.ok(first !== undefined && last !== undefined);
+        await writeAll(first, keysNamed(20), 'v');
+        kill(last);
+        emptyDisk(last);
+        cluster.start(last);
+        assert.equal(await cluster.waitUntil(() => causeOf(last) === false, 10 * second), true);
+        assert.equal(last.store?.status().keys, 20);
+      },
+    ));
+
   test('a new cluster serves as soon as W of its nodes have met', () =>
     play({}, async ({ nodes }) => {
       assert.deepEqual(nodes.map(causeOf), [false, false, false]);

@@ -31,7 +31,7 @@ export interface Records {
 
 export class OwnerExchange {
   readonly peer: NodeId;
-  readonly #calls: RemoteCalls;
+  readonly #calls: Pick<RemoteCalls, 'ask'>;
   readonly #timeoutMs: number;
   readonly #isSameLife: () => boolean;
   readonly #signal: AbortSignal;
@@ -40,7 +40,7 @@ export class OwnerExchange {
 
   constructor(options: {
     readonly peer: NodeId;
-    readonly calls: RemoteCalls;
+    readonly calls: Pick<RemoteCalls, 'ask'>;
     readonly timeoutMs: number;
     /** Whether the peer still lives the life that the session began with: the next may hold less. */
     readonly isSameLife: () => boolean;

@@ -1,8 +1,14 @@
 /** All mutations, in the order of docs/mutations.md. */
 
 import { edgeMutations } from './edge-mutations.ts';
+import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
 
-export const mutations: readonly Mutation[] = [...replicaMutations, ...storageMutations, ...edgeMutations];
+export const mutations: readonly Mutation[] = [
+  ...replicaMutations,
+  ...healingMutations,
+  ...storageMutations,
+  ...edgeMutations,
+];

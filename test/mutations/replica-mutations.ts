@@ -114,8 +114,8 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'lost-evidence-flag',
     promise: 'a node whose disk lost something acknowledged does not count as evidence',
     file: 'src/replica/replica.ts',
-    find: "this.#evidence = evidenceLost === false || evidenceLost === 'fresh';",
-    replace: 'this.#evidence = true;',
+    find: 'const evidence = this.#isWitness(partitionOf(token, this.#placement.partitions));',
+    replace: 'const evidence = true;',
     tests: ['src/replica/request-handler.test.ts'],
   },
   {

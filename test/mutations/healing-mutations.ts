@@ -1,0 +1,86 @@
+/** Lines with which owners become equal, and with which a node that lost something is no witness until it is healed. */
+
+import type { Mutation } from './mutation.ts';
+
+export const healingMutations: readonly Mutation[] = [
+  {
+    name: 'evidence-needs-enough-owners',
+    promise: 'a node that lost something is a witness only after owners that must hold what it acknowledged',
+    file: 'src/replica/evidence.ts',
+    find: 'complete >= n - this.#w + 1',
+    replace: 'complete >= n - this.#w',
+    tests: ['src/replica/evidence.test.ts'],
+  },
+  {
+    name: 'evidence-waits-for-the-life-before',
+    promise: 'a write that the life before acknowledged, and that is still on its way, is waited for',
+    file: 'src/replica/evidence.ts',
+    find: 'comparison.beganAtMs < this.#countsFromMs',
+    replace: 'comparison.beganAtMs < 0',
+    tests: ['src/replica/evidence.test.ts'],
+  },
+  {
+    name: 'evidence-waits-for-owners-that-are-up',
+    promise: 'no owner that could be compared is left out',
+    file: 'src/replica/evidence.ts',
+    find: 'if (others.some((owner) => !compared.has(owner) && isUp(owner))) return false;',
+    replace: '',
+    tests: ['src/replica/evidence.test.ts'],
+  },
+  {
+    name: 'failed-comparison-proves-nothing',
+    promise: 'a node that could not take what it lacks is no witness',
+    file: 'src/replica/healing-session.ts',
+    find: 'if (this.#failed.has(partition)) {',
+    replace: 'if (this.#failed.has(-1)) {',
+    tests: ['src/replica/anti-entropy.test.ts'],
+  },
+  {
+    name: 'no-cutoff-without-evidence',
+    promise: 'a node that lost something fetches the youngest versions too',
+    file: 'src/replica/healing-session.ts',
+    find: 'const upToMs = urgent ? undefined : this.#cutoffMs();',
+    replace: 'const upToMs = this.#cutoffMs();',
+    tests: ['src/replica/anti-entropy.test.ts'],
+  },
+  {
+    name: 'session-ends-with-the-life-of-the-owner',
+    promise: 'an owner that restarted in the midst of a comparison has not been compared',
+    file: 'src/replica/owner-exchange.ts',
+    find: 'if (!this.#isSameLife()) {',
+    replace: 'if (this.#timeoutMs < 0) {',
+    tests: ['src/replica/owner-exchange.test.ts'],
+  },
+  {
+    name: 'list-of-versions-checked',
+    promise: 'a list that was not asked for is refused',
+    file: 'src/replica/owner-exchange.ts',
+    find: `reply.kind !== 'versions' || !isListOf(reply.versions, ranges, reply.next)`,
+    replace: `reply.kind !== 'versions'`,
+    tests: ['src/replica/owner-exchange.test.ts'],
+  },
+  {
+    name: 'unclear-versions-are-fetched',
+    promise: 'only what is provably older at the other owner is left there',
+    file: 'src/core/version-difference.ts',
+    find: '!isSame(only, version) && !isOlder(version, only)',
+    replace: 'isOlder(only, version)',
+    tests: ['src/core/tree-walk.test.ts'],
+  },
+  {
+    name: 'lists-bounded-before-allocation',
+    promise: 'the length of a list from a peer is checked before anything is made of it',
+    file: 'src/protocol/message-frame.ts',
+    find: 'if (count > max) {',
+    replace: 'if (count < 0) {',
+    tests: ['src/protocol/message-codec.test.ts'],
+  },
+  {
+    name: 'only-owners-are-healed-from',
+    promise: 'a node tells sums and records only of what it owns',
+    file: 'src/replica/tree-responder.ts',
+    find: 'if (this.#placement.owners(partition).includes(this.#self)) return;',
+    replace: 'if (partition >= 0) return;',
+    tests: ['src/replica/tree-responder.test.ts'],
+  },
+];
