@@ -33,7 +33,10 @@ export interface SummedVersion {
   readonly checksum: number;
 }
 
-/** Where `hashWords` leaves its two halves: a result object for each would be garbage on the write path. */
+/**
+ * Where `hashWords` leaves its two halves: a result object for each would be garbage on the write path, and so
+ * would numbers past 2^31, which the engine keeps on its heap. Hence signed here and in `RunningSum`.
+ */
 let hashHigh = 0;
 let hashLow = 0;
 
@@ -43,7 +46,7 @@ const scratch = new Uint32Array(5);
 export function hashVersion(version: SummedVersion): { readonly high: number; readonly low: number } {
   writeVersionWords(version);
   hashWords(scratch, 0);
-  return { high: hashHigh, low: hashLow };
+  return { high: hashHigh >>> 0, low: hashLow >>> 0 };
 }
 
 export function addSums(left: VersionSum, right: VersionSum): VersionSum {
@@ -62,16 +65,17 @@ export function equalSums(left: VersionSum, right: VersionSum): boolean {
 
 /** A sum that changes. */
 export class RunningSum implements VersionSum {
+  /** Both signed, so that changing them allocates nothing. */
   #high = 0;
   #low = 0;
   #count = 0;
 
   get high(): number {
-    return this.#high;
+    return this.#high >>> 0;
   }
 
   get low(): number {
-    return this.#low;
+    return this.#low >>> 0;
   }
 
   get count(): number {
@@ -81,18 +85,19 @@ export class RunningSum implements VersionSum {
   /** Adds the version whose five words start at `at`. */
   addWords(words: Uint32Array, at: number): void {
     hashWords(words, at);
-    const low = this.#low + hashLow;
-    this.#high = (this.#high + hashHigh + (low > 0xffff_ffff ? 1 : 0)) >>> 0;
-    this.#low = low >>> 0;
+    const low = (this.#low + hashLow) | 0;
+    const carry = low >>> 0 < this.#low >>> 0 ? 1 : 0;
+    this.#high = (this.#high + hashHigh + carry) | 0;
+    this.#low = low;
     this.#count++;
   }
 
   /** Takes back what `addWords` added. */
   subtractWords(words: Uint32Array, at: number): void {
     hashWords(words, at);
-    const low = this.#low - hashLow;
-    this.#high = (this.#high - hashHigh - (low < 0 ? 1 : 0)) >>> 0;
-    this.#low = low >>> 0;
+    const borrow = this.#low >>> 0 < hashLow >>> 0 ? 1 : 0;
+    this.#high = (this.#high - hashHigh - borrow) | 0;
+    this.#low = (this.#low - hashLow) | 0;
     this.#count--;
   }
 
@@ -114,7 +119,7 @@ export class RunningSum implements VersionSum {
 
   /** The sum as of now. */
   value(): VersionSum {
-    return { high: this.#high, low: this.#low, count: this.#count };
+    return { high: this.high, low: this.low, count: this.#count };
   }
 }
 
@@ -147,8 +152,8 @@ function hashWords(words: Uint32Array, at: number): void {
   high = finalMix(high);
   low = finalMix(low);
   high = (high + low) | 0;
-  hashHigh = high >>> 0;
-  hashLow = (low + high) >>> 0;
+  hashHigh = high;
+  hashLow = (low + high) | 0;
 }
 
 function finalMix(value: number): number {
