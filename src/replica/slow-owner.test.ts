@@ -105,6 +105,17 @@ test('an acknowledgement that comes after the deadline cancels the hint', () =>
     );
   }));
 
+test('a refusal that comes after the deadline leaves the hint where it is', () =>
+  playOnStage({ timing: { requestTimeoutMs: 400 } }, async (stage) => {
+    const node = stage.node(1);
+    // To a clock that is ten seconds behind every write comes from the future.
+    stage.machine(3).hardware.setOffset(-10_000);
+    stage.slowDown(3, 600);
+    await node.put({ key: keyOf(1), value });
+    await stage.world.sleep(5 * second);
+    assert.deepEqual([node.hints().count, node.hints().cancelled], [1, 0]);
+  }));
+
 test('an impatient client does not make a hint for an owner that answers in its time', () =>
   playOnStage({}, async (stage) => {
     const node = stage.node(1);
@@ -130,14 +141,16 @@ test('an owner that is up but takes nothing in time gets hints at a limited rate
     assert.ok(leftOut > 100, String(leftOut));
   }));
 
-test('an owner that is down gets a hint for every write, at any rate', () =>
+test('an owner that went down gets a hint for every write that it missed, at any rate', () =>
   playOnStage({}, async (stage) => {
-    stage.machine(3).crash({ kind: 'killed', unsynced: 'lose' });
-    await stage.world.sleep(second);
+    const others = [stage.machine(1).id, stage.machine(2).id];
+    // It still counts as up when the writes are sent, and not any more when they time out.
+    stage.cluster.network.partition(others, [stage.machine(3).id]);
     const node = stage.node(1);
     const writes = limits.hintsPerSecondWhileUp + 200;
     await Promise.all(Array.from({ length: writes }, (_, index) => node.put({ key: keyOf(index), value })));
-    await stage.world.sleep(second / 2);
+    assert.equal(node.hints().written, 0);
+    await stage.world.sleep(3 * second);
     assert.equal(node.hints().count, writes);
   }));
 
