@@ -207,6 +207,14 @@ export const replicaMutations: readonly Mutation[] = [
     tests: [coordination, stories],
   },
   {
+    name: 'future-version-acknowledges-nothing',
+    promise: 'a write that loses against a version which no read believes is not acknowledged',
+    file: 'src/replica/replica.ts',
+    find: 'if (!changed) this.#checkBelieved(held.dot);',
+    replace: 'if (!changed && record === undefined) this.#checkBelieved(held.dot);',
+    tests: [coordination],
+  },
+  {
     name: 'skew-refused-on-read',
     promise: 'a version stamped too far ahead does not win a read',
     file: 'src/replica/coordinate-read.ts',
