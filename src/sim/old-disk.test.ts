@@ -42,7 +42,6 @@ class Stage {
 
   /** Puts through a node; all three must take it. */
   async put(node: SimNode, key: string, value: string, w = 3): Promise<Dot> {
-    const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
     const outcome = await node.api?.put({ key: encode(key), value: encode(value), w });
     assert.ok(outcome?.kind === 'stored', JSON.stringify(outcome));
     return outcome.dot;
@@ -229,3 +228,57 @@ test('a peer that is judged while the process of before still seems connected is
     assert.equal(n3.api?.incarnation, 3);
     assert.equal(world.sometimes.read('exit.id-in-use'), 0);
   }));
+
+describe('what was acknowledged is not denied because of an old disk', () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    test(`seed ${seed}: a read finds it or says that it can't know`, () => onStage(playOldDisk, seed));
+  }
+});
+
+async function playOldDisk(stage: Stage): Promise<void> {
+  const { n3 } = stage;
+  const random = stage.world.random.fork('story');
+  const acknowledged = new Map<string, string>();
+  const write = async (count: number): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      const [key, value] = [`key ${random.below(8)}`, `value ${random.below(1_000_000)}`];
+      const outcome = await stage.cluster.nodes[random.below(3)]?.api?.put({
+        key: encode(key),
+        value: encode(value),
+      });
+      if (outcome?.kind === 'stored') acknowledged.set(key, value);
+    }
+  };
+  const read = async (node: SimNode, mayBeUnavailable: boolean): Promise<void> => {
+    for (const [key, value] of acknowledged) {
+      const outcome = await node.api?.get({ key: encode(key) });
+      if (outcome?.kind === 'unavailable' && mayBeUnavailable) continue;
+      assert.ok(outcome?.kind === 'found', `${node.id} says of ${key}: ${outcome?.kind}`);
+      assert.equal(new TextDecoder().decode(outcome.version.value), value, `${key} at ${node.id}`);
+    }
+  };
+  await write(10);
+  crash(n3);
+  const snapshot = random.below(2) === 0 ? n3.snapshotDisk() : undefined;
+  await stage.start(n3);
+  // What one of the others misses is held by n3 and the third alone.
+  const [absent, present] = random.below(2) === 0 ? [stage.n1, stage.n2] : [stage.n2, stage.n1];
+  crash(absent);
+  await write(20);
+  if (snapshot === undefined) n3.replaceDisk();
+  else n3.rollBackDisk(snapshot);
+  stage.cluster.start(n3);
+  const hasMet = (): boolean => stage.world.sometimes.read('life.rolled-back') > 0 && n3.isServing;
+  assert.ok(await stage.cluster.waitUntil(hasMet, 10 * second));
+  // Two that do not know must not conclude anything.
+  crash(present);
+  await stage.start(absent, n3);
+  await read(absent, true);
+  await read(n3, true);
+  await stage.start(present);
+  await read(n3, false);
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
