@@ -8,7 +8,10 @@
  */
 
 import type { Checksum } from '../core/crc32.ts';
-import { isCollectable, noFloorMs } from '../core/stability.ts';
+import type { VersionDigest } from '../core/record.ts';
+import { isBelowFloor, isCollectable, noFloorMs } from '../core/stability.ts';
+import { partitionOf } from '../core/token.ts';
+import type { SummedVersion } from '../core/version-sum.ts';
 import type { FloorResult } from '../storage/store.ts';
 import { StabilityFloors, type FloorRaise } from '../storage/stability-floors.ts';
 import type { DamageList } from './classic-level-damage.ts';
@@ -20,6 +23,7 @@ import {
   ownSpace,
   parseRowKey,
   partitionRange,
+  tokenRowRange,
 } from './classic-level-rows.ts';
 import type { ClassicLevelWriter } from './classic-level-writer.ts';
 
@@ -76,6 +80,25 @@ export class ClassicLevelFloors {
   async sweepAll(): Promise<void> {
     const { floors } = this.#options;
     for (let partition = 0; partition < floors.partitions; partition++) await this.#sweep(partition);
+  }
+
+  /** See `Store.dropStrays`. */
+  async dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
+    const { database, floors, writer } = this.#options;
+    const floorMs = floors.floorOf(partition);
+    let dropped = 0;
+    for (const stray of strays) {
+      if (partitionOf(stray.token, floors.partitions) !== partition) continue;
+      const isStray = ({ dot, checksum }: VersionDigest): boolean =>
+        dot.wallMs === stray.wallMs &&
+        dot.counter === stray.counter &&
+        checksum === stray.checksum &&
+        isBelowFloor({ dot }, floorMs);
+      const range = tokenRowRange(digestKind, { first: stray.token, last: stray.token });
+      const rows = await database.read((native) => native.keys(range).all());
+      for (const row of rows) dropped += Number(await writer.forget(parseRowKey(row, ownSpace), isStray));
+    }
+    return dropped;
   }
 
   async #raise(all: readonly FloorRaise[]): Promise<FloorResult> {

@@ -13,7 +13,7 @@ import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
 import { decodeRecord, verifyRecord, type StoredRecord } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
-import type { ScanCursor, ScanEntry, ScanPage } from '../storage/store.ts';
+import type { OldestHint, ScanCursor, ScanEntry, ScanPage } from '../storage/store.ts';
 import type { DamageList } from './classic-level-damage.ts';
 import type { ClassicLevelDatabase } from './classic-level-database.ts';
 import { Figures } from './classic-level-figures.ts';
@@ -180,6 +180,21 @@ export class ClassicLevelReader {
     }
     const last = rows.length < limit ? undefined : rows.at(-1);
     return { entries, next: last === undefined ? undefined : cursorOfRow(last[0]) };
+  }
+
+  /** The hint with the earliest stamp; those that cannot be believed are left out. */
+  async oldestHint(targets: readonly NodeId[]): Promise<OldestHint | undefined> {
+    return await this.#database.read(async (native) => {
+      let oldest: OldestHint | undefined;
+      for (const target of targets) {
+        for await (const [row, value] of native.iterator(spaceRange(digestKind, target))) {
+          const wallMs = decodeDigestRow(value, row, this.#checksum)?.digest.dot.wallMs;
+          if (wallMs !== undefined && (oldest === undefined || wallMs < oldest.wallMs))
+            oldest = { target, wallMs };
+        }
+      }
+      return oldest;
+    });
   }
 
   async hints(target: NodeId, limit: number): Promise<HintPage> {

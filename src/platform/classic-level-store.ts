@@ -21,7 +21,7 @@ import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
-import type { VersionSum } from '../core/version-sum.ts';
+import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { Clock } from '../ports/clock.ts';
 import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -30,6 +30,7 @@ import type {
   FloorResult,
   HintSummary,
   MergeResult,
+  OldestHint,
   RecordPage,
   ScanPage,
   ScrubOptions,
@@ -198,6 +199,16 @@ class ClassicLevelStore implements Store {
 
   setRefill(partition: number, refilling: boolean): void {
     this.#parts.floors.setRefill(partition, refilling);
+  }
+
+  dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
+    return this.#run(({ floorKeeper }) => floorKeeper.dropStrays(partition, strays));
+  }
+
+  oldestHint(): Promise<OldestHint | undefined> {
+    return this.#run(({ reader, writer }) =>
+      reader.oldestHint(writer.figures.hints().map(({ target }) => target)),
+    );
   }
 
   /** LevelDB rewrites all its tables, and leaves out what was removed. */

@@ -173,6 +173,8 @@ export class ClassicLevelWriter {
 
   /** Makes everything accepted so far durable. */
   async sync(): Promise<void> {
+    // What was asked for before may not have been decided yet.
+    await Promise.allSettled(this.#decisions.values());
     await this.#recoverIfFull();
     await this.#queue.sync();
     // A log file that LevelDB has left meanwhile was never synced; only its table file is.

@@ -79,6 +79,14 @@ export class NarratedStore implements Store {
     this.#store.setRefill(partition, refilling);
   }
 
+  dropStrays(...[partition, strays]: Parameters<Store['dropStrays']>): Promise<number> {
+    return this.#store.dropStrays(partition, strays);
+  }
+
+  oldestHint(): ReturnType<Store['oldestHint']> {
+    return this.#store.oldestHint();
+  }
+
   compactNow(): Promise<void> {
     return this.#store.compactNow();
   }

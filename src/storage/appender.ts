@@ -18,6 +18,7 @@ import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
 import type { BatchPlace } from './log-writer.ts';
 import { dropKind, encodeDrop, entryHeaderBytes, recordKind } from './segment-format.ts';
+import type { Token } from '../core/token.ts';
 import { StagedEntry, StagingMap } from './staging.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import type { MergeResult } from './store.ts';
@@ -92,9 +93,12 @@ export class Appender {
   }
 
   /** Drops what a space holds under a key up to the record's version, unless that is a later one. */
-  async drop(space: KeySpace, record: StoredRecord): Promise<void> {
+  async drop(
+    space: KeySpace,
+    record: { readonly key: Uint8Array; readonly token: Token; readonly dot: Dot },
+  ): Promise<void> {
     const { index } = this.#options;
-    const { key, token, version } = record;
+    const { key, token } = record;
     const staged = this.#staging.find(space, key, token);
     if (staged?.kind === 'drop') {
       // It is being dropped already: this caller may go on once that is durable.
@@ -114,11 +118,18 @@ export class Appender {
         replaces = index.placeOf(table, slot);
       }
     }
-    if (dot === undefined || compareDots(dot, version.dot) > 0) {
+    if (dot === undefined || compareDots(dot, record.dot) > 0) {
       this.#operations++;
       return;
     }
-    await this.#append('drop', space, record, encodeDrop({ key, dot: version.dot }), replaces);
+    const version = { dot: record.dot, tombstone: false, expiresAtMs: 0, checksum: 0 };
+    await this.#append(
+      'drop',
+      space,
+      { key, token, version },
+      encodeDrop({ key, dot: record.dot }),
+      replaces,
+    );
   }
 
   /** Makes the entries of a durable batch visible, in log order, and answers those who wait. */
@@ -160,7 +171,7 @@ export class Appender {
   #append(
     kind: 'record' | 'drop',
     space: KeySpace,
-    record: StoredRecord,
+    record: { readonly key: Uint8Array; readonly token: Token; readonly version: VersionDigest },
     payload: Uint8Array,
     replaces: EntryPlace | StagedEntry | undefined,
   ): Promise<MergeResult> {

@@ -15,7 +15,7 @@ import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
-import type { VersionSum } from '../core/version-sum.ts';
+import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -40,6 +40,7 @@ import type {
   FloorResult,
   HintSummary,
   MergeResult,
+  OldestHint,
   RecordPage,
   ScanPage,
   ScrubOptions,
@@ -50,6 +51,7 @@ import type {
 } from './store.ts';
 import { Scrubber } from './scrub.ts';
 import type { FloorRaise, StabilityFloors } from './stability-floors.ts';
+import { dropStrays } from './stray-dropper.ts';
 import { scanPage, type ScanOptions } from './token-scan.ts';
 import { TreeReader } from './tree-reader.ts';
 
@@ -252,7 +254,8 @@ export class LogStore implements Store {
 
   async removeHint(target: NodeId, record: StoredRecord): Promise<void> {
     this.#checkWritable();
-    await this.#appender.drop(this.#index.space(target), record);
+    const { key, token, version } = record;
+    await this.#appender.drop(this.#index.space(target), { key, token, dot: version.dot });
   }
 
   async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
@@ -279,6 +282,22 @@ export class LogStore implements Store {
 
   setRefill(partition: number, refilling: boolean): void {
     this.#floorKeeper.setRefill(partition, refilling);
+  }
+
+  async dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
+    this.#checkWritable();
+    const parts = {
+      index: this.#index,
+      entries: this.#entries,
+      appender: this.#appender,
+      floors: this.#floors,
+    };
+    return await dropStrays(parts, partition, strays);
+  }
+
+  async oldestHint(): Promise<OldestHint | undefined> {
+    this.#checkOpen();
+    return await Promise.resolve(oldestHint(this.#index));
   }
 
   async compactNow(): Promise<void> {
@@ -332,8 +351,8 @@ export class LogStore implements Store {
 
   async sync(): Promise<void> {
     this.#checkOpen();
-    await this.#commit.drained();
-    await this.#writer.sync();
+    // What was put before is waited for, not all that comes meanwhile.
+    await this.#commit.between(() => this.#writer.sync());
   }
 
   async backup(path: string): Promise<void> {
@@ -394,4 +413,17 @@ export class LogStore implements Store {
     this.#checkOpen();
     if (this.#writer.state === 'failed') throw this.#writer.failedError();
   }
+}
+
+function oldestHint(index: LogIndex): OldestHint | undefined {
+  let oldest: OldestHint | undefined;
+  for (const [target, space] of index.hints) {
+    for (const table of space.tables) {
+      for (let slot = table.firstSlot(); slot >= 0; slot = table.slotAfter(slot)) {
+        const wallMs = table.wallMsAt(slot);
+        if (oldest === undefined || wallMs < oldest.wallMs) oldest = { target, wallMs };
+      }
+    }
+  }
+  return oldest;
 }

@@ -10,7 +10,7 @@ import { isNodeId, type NodeId } from '../core/config.ts';
 import { errorCodeOf } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { partitionOf } from '../core/token.ts';
-import { recordOf, type RecordSketch } from './store-contract-records.ts';
+import { collidingKeys, recordOf, type RecordSketch } from './store-contract-records.ts';
 import type { WithStore } from './store-contract.ts';
 import type { FloorResult, Store } from './store.ts';
 
@@ -249,6 +249,43 @@ export function contractOfFloors(withStore: WithStore): void {
       }
     },
   );
+
+  withStore('strays that a refill has left are dropped, and stay away', async (store, harness) => {
+    const stray = recordOf({ key: 'stray', value: 's', wallMs: 1_500 });
+    const [left, right] = collidingKeys(2).map((key) => recordOf({ key, value: 'c', wallMs: 1_600 }));
+    assert.ok(left !== undefined && right !== undefined);
+    const above = recordOf({ key: 'above', value: 'a', wallMs: 3_000 });
+    await Promise.all([value, stray, left, right, above].map((record) => store.merge(record)));
+    await raise(store, 2_000);
+    for (const record of [stray, left, above]) {
+      const { token, version } = record;
+      const listed = { token, wallMs: version.dot.wallMs, counter: 0, checksum: version.checksum };
+      const partition = partitionOf(token, partitions);
+      assert.equal(await store.dropStrays((partition + 1) % partitions, [listed]), 0);
+      assert.equal(await store.dropStrays(partition, [{ ...listed, checksum: 7 }]), 0);
+      assert.equal(await store.dropStrays(partition, [listed]), record === above ? 0 : 1);
+    }
+    await store.compactNow();
+    for (const life of [() => store, () => harness.crash(), () => harness.reopen()]) {
+      const opened = await life();
+      for (const record of [value, right, above]) await assertHeld(opened, record);
+      for (const record of [stray, left]) await assertNothing(opened, record);
+      assert.equal(opened.status().keys, 3);
+    }
+  });
+
+  withStore('the oldest hint is that with the earliest stamp, for whomever', async (store) => {
+    assert.equal(await store.oldestHint(), undefined);
+    const put = [
+      store.putHint(target, recordOf({ key: 'younger', wallMs: 2_000 })),
+      store.putHint(nodeId('n3'), recordOf({ key: 'older', wallMs: 1_500 })),
+    ];
+    await store.sync();
+    assert.deepEqual(await store.oldestHint(), { target: 'n3', wallMs: 1_500 });
+    await Promise.all(put);
+    await store.removeHint(nodeId('n3'), recordOf({ key: 'older', wallMs: 1_500 }));
+    assert.deepEqual(await store.oldestHint(), { target, wallMs: 2_000 });
+  });
 
   withStore('a backup has the floors', async (store, harness) => {
     await store.merge(tombstone);

@@ -10,7 +10,7 @@
 import type { NodeId } from '../core/config.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
-import type { VersionSum } from '../core/version-sum.ts';
+import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 
 export interface MergeResult {
   /** False when the store already held this version or a later one. */
@@ -114,6 +114,11 @@ export interface StoreStatus {
   readonly floorMaxMs: number;
 }
 
+export interface OldestHint {
+  readonly target: NodeId;
+  readonly wallMs: number;
+}
+
 /** What a raise of stability floors made the store forget. */
 export interface FloorResult {
   readonly dropped: number;
@@ -199,6 +204,11 @@ export interface Store {
    * evidence is lost.
    */
   setRefill(partition: number, refilling: boolean): void;
+  /**
+   * Forgets versions at or below the floor that no complete owner holds, of a partition that was refilled: the disk
+   * had kept them from a time before the owners agreed. Durable when it resolves; returns how many there were.
+   */
+  dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number>;
   /** Rewrites whatever keeps superseded or forgotten entries on the disk. */
   compactNow(): Promise<void>;
 
@@ -211,6 +221,8 @@ export interface Store {
   /** The newest version of a key among all hints, for a fallback that answers a read. */
   findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
   hints(): readonly HintSummary[];
+  /** The hint with the earliest stamp, among those that are durable; after `sync` all that were put before it. */
+  oldestHint(): Promise<OldestHint | undefined>;
 
   /**
    * Notes, durably, why this store may miss what was acknowledged. Only `fresh` gives way to another cause: where
