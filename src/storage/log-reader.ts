@@ -15,6 +15,7 @@ import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
+import type { OldestHint } from './store.ts';
 
 export class LogReader {
   readonly #index: LogIndex;
@@ -109,6 +110,20 @@ export class LogReader {
       if (record !== undefined) newest = newest === undefined ? record : mergeRecords(newest, record);
     }
     return newest;
+  }
+
+  /** The hint with the earliest stamp. */
+  oldestHint(): OldestHint | undefined {
+    let oldest: OldestHint | undefined;
+    for (const [target, { tables }] of this.#index.hints) {
+      for (const table of tables) {
+        for (let slot = table.firstSlot(); slot >= 0; slot = table.slotAfter(slot)) {
+          const wallMs = table.wallMsAt(slot);
+          if (oldest === undefined || wallMs < oldest.wallMs) oldest = { target, wallMs };
+        }
+      }
+    }
+    return oldest;
   }
 
   #forget(space: KeySpace, token: Token, place: EntryPlace): void {

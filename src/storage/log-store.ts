@@ -29,6 +29,7 @@ import { FloorKeeper } from './floor-keeper.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
 import { LogReader } from './log-reader.ts';
+import { logStatus } from './log-status.ts';
 import type { AppliedPosition } from './log-replay.ts';
 import { LogWriter, type BatchPlace } from './log-writer.ts';
 import { Maintenance } from './maintenance.ts';
@@ -297,7 +298,7 @@ export class LogStore implements Store {
 
   async oldestHint(): Promise<OldestHint | undefined> {
     this.#checkOpen();
-    return await Promise.resolve(oldestHint(this.#index));
+    return await Promise.resolve(this.#reader.oldestHint());
   }
 
   async compactNow(): Promise<void> {
@@ -308,35 +309,17 @@ export class LogStore implements Store {
   }
 
   status(): StoreStatus {
-    let logBytes = 0;
-    let liveBytes = 0;
-    let collectedBytes = 0;
-    for (const segment of this.#index.segments.inOrder()) {
-      logBytes += segment.end;
-      liveBytes += segment.liveBytes;
-      collectedBytes += segment.collectedBytes;
-    }
-    return {
-      engine: 'log',
-      state: this.#closing === undefined ? this.#writer.state : 'closed',
-      reason: this.#writer.reason,
-      keys: this.#index.own.keys,
-      logBytes,
-      liveBytes,
-      segments: this.#index.segments.count,
-      logEntries: this.#writer.sequence,
-      operations: this.#appender.operations,
-      lastSyncWallMs: this.#writer.lastSyncWallMs,
-      lastSnapshotWallMs: this.#checkpointer.lastWallMs,
-      snapshotBytes: this.#checkpointer.bytes,
-      compactions: this.#maintenance.compactions,
-      compactedBytes: this.#maintenance.compactedBytes,
-      quarantined: this.#quarantine.ranges,
-      evidenceLost: this.#quarantine.evidenceLost,
-      collectedKeys: this.#floorKeeper.collectedKeys,
-      collectedBytes,
-      ...this.#floors.extremes,
-    };
+    return logStatus({
+      isClosed: this.#closing !== undefined,
+      index: this.#index,
+      writer: this.#writer,
+      appender: this.#appender,
+      checkpointer: this.#checkpointer,
+      maintenance: this.#maintenance,
+      quarantine: this.#quarantine,
+      floors: this.#floors,
+      floorKeeper: this.#floorKeeper,
+    });
   }
 
   async scrub(options: ScrubOptions): Promise<ScrubReport> {
@@ -413,17 +396,4 @@ export class LogStore implements Store {
     this.#checkOpen();
     if (this.#writer.state === 'failed') throw this.#writer.failedError();
   }
-}
-
-function oldestHint(index: LogIndex): OldestHint | undefined {
-  let oldest: OldestHint | undefined;
-  for (const [target, space] of index.hints) {
-    for (const table of space.tables) {
-      for (let slot = table.firstSlot(); slot >= 0; slot = table.slotAfter(slot)) {
-        const wallMs = table.wallMsAt(slot);
-        if (oldest === undefined || wallMs < oldest.wallMs) oldest = { target, wallMs };
-      }
-    }
-  }
-  return oldest;
 }
