@@ -10,6 +10,8 @@
  */
 
 import { assert } from '../core/errors.ts';
+import type { Token } from '../core/token.ts';
+import type { RunningSum } from '../core/version-sum.ts';
 
 /** What one slot says about one key. */
 export interface SlotEntry {
@@ -126,4 +128,35 @@ export function areSortedSlots(packed: Uint32Array): boolean {
     low = nextLow;
   }
   return true;
+}
+
+/** What a sum takes in, and how many slots it may look at before it gives way. */
+export interface SlotRange {
+  readonly last: Token;
+  readonly upToMs: number;
+  readonly budget: { slots: number };
+}
+
+/**
+ * Adds to a sum what the slots from `at` on hold, up to a token and an instant, except for what is damaged. Ends early,
+ * though not between equal tokens, when the budget is used up, and returns where to go on; else -1.
+ */
+export function addSlotRange(words: Uint32Array, at: number, sum: RunningSum, range: SlotRange): number {
+  const { budget, upToMs, last } = range;
+  let beforeHigh = -1;
+  let beforeLow = -1;
+  for (; at < words.length; at += slotWords) {
+    const flags = words[at + 7] ?? 0;
+    if (flags === 0) continue;
+    const high = words[at] ?? 0;
+    const low = words[at + 1] ?? 0;
+    if (high > last.high || (high === last.high && low > last.low)) return -1;
+    if (budget.slots <= 0 && (high !== beforeHigh || low !== beforeLow)) return at;
+    budget.slots--;
+    beforeHigh = high;
+    beforeLow = low;
+    const wallMs = (words[at + 2] ?? 0) * 0x1_0000 + ((words[at + 3] ?? 0) >>> 16);
+    if ((flags & damagedFlag) === 0 && wallMs <= upToMs) sum.addWords(words, at);
+  }
+  return -1;
 }

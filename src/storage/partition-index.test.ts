@@ -384,7 +384,11 @@ test('a table that is loaded, or counted again, has the sum of its slots and kno
   const loaded = new PartitionIndex({ partitionBits: 0 });
   loaded.loadSorted(index.dump(), index.count);
   const ofSlots = new RunningSum();
-  for (let slot = index.firstSlot(); slot >= 0; slot = index.slotAfter(slot)) index.addTo(ofSlots, slot);
+  const last = { high: 0xffff_ffff, low: 0xffff_ffff };
+  const upToMs = 1_790_000_000_456;
+  for (let slot = index.firstSlot(); slot >= 0;) {
+    slot = index.addRangeTo(ofSlots, slot, { last, upToMs, budget: { slots: 7 } });
+  }
   for (const each of [index, loaded]) {
     assert.equal(each.sum.count, 100, 'the damaged one is left out');
     assert.deepEqual(each.sum, ofSlots.value());

@@ -19,6 +19,7 @@ import { assert, StoreError } from '../core/errors.ts';
 import type { Token } from '../core/token.ts';
 import { equalSums, RunningSum, type VersionSum } from '../core/version-sum.ts';
 import {
+  addSlotRange,
   areSortedSlots,
   damagedFlag,
   entryBytesMax,
@@ -30,6 +31,7 @@ import {
   tombstoneFlag,
   writeSlot,
   type SlotEntry,
+  type SlotRange,
 } from './index-slot.ts';
 
 export type { SlotEntry } from './index-slot.ts';
@@ -210,10 +212,10 @@ export class PartitionIndex {
     return equalSums(before, this.#sum);
   }
 
-  /** Adds what a slot holds to a sum, unless it is damaged. */
-  addTo(sum: RunningSum, slot: number): void {
-    const at = slot * slotWords;
-    if ((this.#word(at + 7) & damagedFlag) === 0) sum.addWords(this.#words, at);
+  /** See `addSlotRange`: from a slot on, and the slot at which to go on, or -1. */
+  addRangeTo(sum: RunningSum, slot: number, range: SlotRange): number {
+    const at = addSlotRange(this.#words, slot * slotWords, sum, range);
+    return at < 0 ? -1 : at / slotWords;
   }
 
   /** A copy of all occupied slots in token order, without gaps. */

@@ -35,7 +35,7 @@ export class TreeReader {
 
   async sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]> {
     const sums: VersionSum[] = [];
-    let budget = limits.treeSlotsPerTurn;
+    const budget = { slots: limits.treeSlotsPerTurn };
     for (const range of ranges) {
       const known = this.#knownSum(range, upToMs);
       if (known !== undefined) {
@@ -43,19 +43,16 @@ export class TreeReader {
         continue;
       }
       const sum = new RunningSum();
-      let next: Token | undefined = range.first;
-      while (next !== undefined) {
-        next = this.#walk({ first: next, last: range.last }, (table, first) => {
-          if (budget <= 0) return false;
-          for (let slot = first; slot >= 0; slot = table.findNext(slot)) {
-            budget--;
-            if (table.wallMsAt(slot) <= upToMs) table.addTo(sum, slot);
-          }
-          return true;
-        });
-        if (next === undefined) break;
-        await nextTurn(this.#clock);
-        budget = limits.treeSlotsPerTurn;
+      for (const { table, first } of this.#tablesOf(range)) {
+        let slot = first;
+        while (slot >= 0) {
+          slot = table.addRangeTo(sum, slot, { last: range.last, upToMs, budget });
+          if (slot < 0) break;
+          const token = { high: table.tokenHighAt(slot), low: table.tokenLowAt(slot) };
+          await nextTurn(this.#clock);
+          budget.slots = limits.treeSlotsPerTurn;
+          slot = table.seek(token);
+        }
       }
       sums.push(sum.value());
     }
@@ -139,15 +136,9 @@ export class TreeReader {
 
   /** Visits the tokens held in a range; returns the one at which the visitor wanted no more. */
   #walk(range: TokenRange, visit: VisitToken): Token | undefined {
-    const { tables } = this.#index.own;
     const { last } = range;
-    const firstPartition = partitionOf(range.first, tables.length);
-    const lastPartition = partitionOf(last, tables.length);
-    for (let partition = firstPartition; partition <= lastPartition; partition++) {
-      const table = tables[partition];
-      if (table === undefined) break;
-      // A table looks tokens up by their bits below the partition's, so it can seek its own only.
-      let slot = partition === firstPartition ? table.seek(range.first) : table.firstSlot();
+    for (const { table, first } of this.#tablesOf(range)) {
+      let slot = first;
       while (slot >= 0) {
         const high = table.tokenHighAt(slot);
         const low = table.tokenLowAt(slot);
@@ -157,6 +148,19 @@ export class TreeReader {
       }
     }
     return undefined;
+  }
+
+  /** The tables that a range covers, each with the first slot that may lie in it. */
+  *#tablesOf(range: TokenRange): Generator<{ readonly table: PartitionIndex; readonly first: number }> {
+    const { tables } = this.#index.own;
+    const firstPartition = partitionOf(range.first, tables.length);
+    const lastPartition = partitionOf(range.last, tables.length);
+    for (let partition = firstPartition; partition <= lastPartition; partition++) {
+      const table = tables[partition];
+      if (table === undefined) return;
+      // A table looks tokens up by their bits below the partition's, so it can seek its own only.
+      yield { table, first: partition === firstPartition ? table.seek(range.first) : table.firstSlot() };
+    }
   }
 }
 
