@@ -26,6 +26,7 @@ import type {
   RingStatus,
   WriteOutcome,
 } from '../replica/node-api.ts';
+import type { AntiEntropyStatus, RepairReport } from '../replica/anti-entropy-status.ts';
 import type { ScanCursor, StoreStatus } from '../storage/store.ts';
 
 export class MemoryNode implements NodeApi {
@@ -33,6 +34,7 @@ export class MemoryNode implements NodeApi {
   readonly incarnation = 7;
   readonly records = new Map<string, StoredRecord>();
   readonly hinted: { readonly target: string; readonly record: InspectionRecord }[] = [];
+  readonly repaired: (readonly number[] | undefined)[] = [];
   /** What clients asked for, as it arrived. */
   readonly puts: PutRequest[] = [];
   readonly gets: (RequestOptions & { readonly key: Uint8Array })[] = [];
@@ -110,6 +112,50 @@ export class MemoryNode implements NodeApi {
     const targets = [{ target: nodeId('n2'), count: 4, bytes: 400 }];
     const dropped = { cancelled: 1, stale: 0, refused: 0, leftOut: 2, full: 3 };
     return { count: 4, bytes: 400, targets, written: 9, delivered: 5, ...dropped, lastError: '' };
+  }
+
+  antiEntropy(): AntiEntropyStatus {
+    return {
+      isEnabled: true,
+      intervalMs: 1_000,
+      evidence: { cause: 'lost', incompletePartitions: 2 },
+      lastRound: {
+        peer: nodeId('n2'),
+        atWallMs: 1_700_000_000_500,
+        tookMs: 3.4,
+        compared: 86,
+        fetched: 5,
+        error: '',
+      },
+      owners: [
+        {
+          ...{
+            peer: nodeId('n2'),
+            partitions: 86,
+            unfinished: 1,
+            ahead: 0,
+            isEqual: false,
+            lastComparedMs: 12.3,
+          },
+          ...{ rounds: 4, errors: 1, lastError: 'n2 has restarted', fetched: 9, refused: 0 },
+          ...{ sentBytes: 800, receivedBytes: 4_000 },
+          different: [{ partition: 17, state: 'unfinished', lastComparedMs: 12.3 }],
+        },
+      ],
+    };
+  }
+
+  repair(options: { readonly partitions?: readonly number[] | undefined }): Promise<RepairReport> {
+    this.repaired.push(options.partitions);
+    const peer = {
+      peer: nodeId('n2'),
+      partitions: 1,
+      state: 'done' as const,
+      fetched: 3,
+      sent: 4,
+      error: '',
+    };
+    return Promise.resolve({ peers: [peer] });
   }
 
   peers(): readonly PeerStatus[] {

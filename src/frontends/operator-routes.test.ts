@@ -252,7 +252,39 @@ test('the pages of the Go demo keep their names', async (t) => {
   const hints = (await get(harness, '/debug/hints')) as Record<string, unknown>;
   assert.deepEqual(hints['targets'], { n2: 4 });
   assert.equal(hints['wal'], paths.hints);
-  assert.equal(((await get(harness, '/debug/ae')) as Record<string, unknown>)['enabled'], false);
+});
+
+test('anti-entropy shows its last round, each other owner, and what this node can vouch for', async (t) => {
+  const page = (await get(await startHarness(t), '/debug/ae')) as Record<string, unknown>;
+  assert.deepEqual(page, {
+    ...{ enabled: true, interval_ms: 1_000, last_compared: 86, last_dur_ms: 3, last_error: '' },
+    ...{ last_peer: 'n2', last_pulled: 5, last_run_unix: 1_700_000_000, max_per_tick: 0 },
+    ...{ total_errors: 1, total_pulled: 9, level: false },
+    evidence: { complete: false, cause: 'lost', incomplete_partitions: 2 },
+    owners: [
+      {
+        ...{ id: 'n2', partitions: 86, level: false, last_compared_ms: 12, unfinished: 1, ahead: 0 },
+        ...{ rounds: 4, errors: 1, last_error: 'n2 has restarted', pulled: 9, refused: 0 },
+        ...{ sent_bytes: 800, received_bytes: 4_000 },
+        different: [{ partition: 17, state: 'unfinished', last_compared_ms: 12 }],
+      },
+    ],
+  });
+});
+
+test('a repair is about everything, a partition, or the partition of a key', async (t) => {
+  const harness = await startHarness(t);
+  const result = {
+    ok: true,
+    peers: [{ id: 'n2', partitions: 1, state: 'done', pulled: 3, pushed: 4, error: '' }],
+  };
+  for (const body of [{}, { partition: 9 }, { key: 'a' }]) {
+    assert.deepEqual(await posted(harness, '/internal/repair', body), result);
+  }
+  assert.deepEqual(harness.node.repaired, [undefined, [9], [5]]);
+  for (const body of [{ partition: 256 }, { partition: 1, key: 'a' }, { partition: -1 }, { all: true }]) {
+    assert.equal((await post(harness, '/internal/repair', body)).status, 400, JSON.stringify(body));
+  }
 });
 
 test('peers are listed with what is known of them', async (t) => {

@@ -10,6 +10,7 @@ import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import type { StoreStatus } from '../storage/store.ts';
+import { antiEntropyJson } from './anti-entropy-json.ts';
 import { prefersJson } from './error-reply.ts';
 import { decodeBase64, keyFieldsOf } from './inspection-json.ts';
 import { checkKeyLength, percentDecode } from './key-path.ts';
@@ -35,7 +36,7 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
   fastify.get('/debug/hints', () => hintsJson(node, paths));
-  fastify.get('/debug/ae', () => antiEntropyJson);
+  fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));
   fastify.get('/debug/persist', () => persistenceJson(node.storage(), paths));
   fastify.get('/debug/ring', (request) => ringJson(node, request.raw.url ?? ''));
   fastify.get('/debug/peers', () => peersJson(node));
@@ -49,22 +50,6 @@ function sendHealth(node: NodeApi, request: FastifyRequest, reply: FastifyReply)
   reply.type('text/plain; charset=utf-8');
   return reply.send(health.ok ? 'ok' : `${health.code}: ${health.message}\n`);
 }
-
-/** Truthful until there is anti-entropy: nothing runs, nothing was compared. */
-const antiEntropyJson = {
-  enabled: false,
-  interval_ms: 0,
-  last_compared: 0,
-  last_dur_ms: 0,
-  last_error: '',
-  last_peer: '',
-  last_pulled: 0,
-  last_run_unix: 0,
-  max_per_tick: 0,
-  total_errors: 0,
-  total_pulled: 0,
-  note: 'anti-entropy is not part of this version; hints and read repair bring replicas together',
-};
 
 function hintsJson(node: NodeApi, paths: PersistencePaths): Record<string, unknown> {
   const { count, bytes, targets, written, delivered, refused, lastError, ...others } = node.hints();

@@ -64,6 +64,8 @@ export interface AntiEntropyStatus {
         readonly peer: NodeId;
         readonly atWallMs: number;
         readonly tookMs: number;
+        /** Partitions. */
+        readonly compared: number;
         readonly fetched: number;
         readonly error: string;
       }

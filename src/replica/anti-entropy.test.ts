@@ -378,3 +378,75 @@ describe('rounds that go wrong', () => {
       assert.equal(await cluster.waitUntil(isFilled, 20 * second), true);
     }));
 });
+
+describe('what an operator sees and asks for', () => {
+  test('a repair levels a cluster whose anti-entropy is switched off, both ways, and tells what it carried', () =>
+    play({ settings: { antiEntropy: false } }, async (stage) => {
+      const { world, cluster, nodes } = stage;
+      const [first, second_, last] = nodes;
+      kill(last);
+      await world.sleep(2 * second);
+      await writeAll(first, keysNamed(30), 'v');
+      assert.equal(await cluster.startAll(10 * second), true);
+      await world.sleep(5 * second);
+      assert.equal(areLevel(stage), false);
+      // From the node that lacks everything, and from one that lacks nothing: each makes both ends heal.
+      const progress: number[] = [];
+      const pulled = await api(last).repair({ onProgress: ({ peers }) => void progress.push(peers.length) });
+      assert.deepEqual(
+        pulled.peers.map(({ peer, state }) => [peer, state]),
+        [first, second_].map((node) => [node?.id, 'done']),
+      );
+      assert.equal(
+        pulled.peers.reduce((sum, peer) => sum + peer.fetched, 0),
+        30,
+      );
+      assert.ok(progress.length > 1);
+      assert.equal(areLevel(stage), true);
+      const { partition } = api(first).placementOf(bytes('key-3'));
+      const again = await api(first).repair({ partitions: [partition] });
+      assert.deepEqual(
+        again.peers.map(({ fetched, sent, partitions }) => [fetched, sent, partitions]),
+        [
+          [0, 0, 1],
+          [0, 0, 1],
+        ],
+      );
+    }));
+
+  test('a repair names the owner that can not be reached', () =>
+    play({}, async ({ world, nodes }) => {
+      kill(nodes[1]);
+      await world.sleep(3 * second);
+      const { peers } = await api(nodes[0]).repair({});
+      assert.deepEqual(
+        peers.map(({ peer, state }) => [peer, state]),
+        [
+          ['n2', 'unreachable'],
+          ['n3', 'done'],
+        ],
+      );
+    }));
+
+  test('a node that lags, and one that it lags behind, show it, and then that all is level', () =>
+    play({ settings: { antiEntropy: false } }, async (stage) => {
+      const { world, cluster, nodes } = stage;
+      const [first, , last] = nodes;
+      kill(last);
+      await world.sleep(2 * second);
+      await writeAll(first, keysNamed(20), 'v');
+      assert.equal(await cluster.startAll(10 * second), true);
+      await world.sleep(3 * second);
+      const ownerOf = (node: SimNode | undefined, peer: SimNode | undefined) =>
+        api(node)
+          .antiEntropy()
+          .owners.find((owner) => owner.peer === peer?.id);
+      assert.equal(ownerOf(first, last)?.isEqual, false);
+      await api(last).repair({});
+      await world.sleep(2 * second);
+      assert.equal(ownerOf(first, last)?.isEqual, true);
+      assert.equal(ownerOf(last, first)?.isEqual, true);
+      assert.ok((ownerOf(last, first)?.lastComparedMs ?? Infinity) < 1_000);
+      assert.equal(api(last).antiEntropy().isEnabled, false);
+    }));
+});

@@ -216,6 +216,7 @@ export class AntiEntropy {
     const exchange = this.exchangeWith(owner.peer, signal);
     const fetchedBefore = owner.fetched;
     let isOwnerBehind = false;
+    let compared = 0;
     // What heartbeats say from now on is about what this round may miss.
     owner.isDifferent = false;
     const session = new HealingSession({
@@ -230,6 +231,7 @@ export class AntiEntropy {
       progress: {
         onPartition: (round) => {
           isOwnerBehind ||= round.isOwnerBehind;
+          compared += 1;
           this.#note(owner, round);
           if (isForced) forced.compared += 1;
         },
@@ -259,7 +261,11 @@ export class AntiEntropy {
     this.#account(owner, exchange);
     this.#lastRound = {
       peer: owner.peer,
-      ...{ atWallMs: this.#coordination.clock.wallNow(), tookMs: this.#nowMs() - startMs, fetched, error },
+      atWallMs: this.#coordination.clock.wallNow(),
+      tookMs: this.#nowMs() - startMs,
+      compared,
+      fetched,
+      error,
     };
     // A round that could do nothing for this node is not repeated at the usual pace.
     const isFruitless = error !== '' || (isOwnerBehind && fetched === 0);

@@ -11,6 +11,7 @@ import type { Dot } from '../core/dot.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
 import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
+import type { AntiEntropyStatus, RepairReport } from './anti-entropy-status.ts';
 
 /** Per-request overrides of the configured quorum; `r` and `w` between 1 and N. */
 export interface RequestOptions {
@@ -181,6 +182,15 @@ export interface NodeApi {
   ring(): RingStatus;
   placementOf(key: Uint8Array): KeyPlacement;
   hints(): HintStatus;
+  antiEntropy(): AntiEntropyStatus;
+  /**
+   * Compares now with every other owner that is up, both ways, whatever heartbeats say; also where anti-entropy is
+   * switched off. Only of these partitions if there are any. Resolves when all are done; never rejects.
+   */
+  repair(options: {
+    readonly partitions?: readonly number[] | undefined;
+    readonly onProgress?: (report: RepairReport) => void;
+  }): Promise<RepairReport>;
   peers(): readonly PeerStatus[];
   storage(): StoreStatus;
   /** Counters since the start, by name. */

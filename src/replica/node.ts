@@ -16,6 +16,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import type { Store, StoreStatus } from '../storage/store.ts';
+import type { AntiEntropyStatus, RepairReport } from './anti-entropy-status.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
@@ -23,7 +24,7 @@ import { Coordinator } from './coordinator.ts';
 import { Counters } from './counters.ts';
 import { HedgePacing } from './hedge-pacing.ts';
 import { HintAdmission } from './hint-admission.ts';
-import { Evidence } from './evidence.ts';
+import { evidenceOf } from './node-evidence.ts';
 import { HealingDesk } from './healing-desk.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
 import { NodeInspection } from './local-inspection.ts';
@@ -42,13 +43,13 @@ import type {
 } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
-import { ownedPartitions } from './owned-partitions.ts';
 import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
 import { PeerSuspicion } from './peer-suspicion.ts';
 import { readinessOf } from './readiness.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
+import { repair } from './repair.ts';
 import { RequestHandler } from './request-handler.ts';
 import { TreeResponder } from './tree-responder.ts';
 
@@ -98,7 +99,9 @@ export class DynamoNode implements NodeApi {
   readonly #coordinator: Coordinator;
   readonly #handler: RequestHandler;
   readonly #handoff: HintedHandoff;
+  readonly #coordination: Coordination;
   readonly #antiEntropy: AntiEntropy;
+  readonly #stopping = new AbortController();
   readonly #healing: HealingDesk;
   readonly #heartbeat: BackgroundTask;
   #beatDueMs: number | undefined;
@@ -140,7 +143,7 @@ export class DynamoNode implements NodeApi {
       observer,
       isWitness: (partition) => evidence.isComplete(partition),
     });
-    const coordination: Coordination = {
+    const coordination: Coordination = (this.#coordination = {
       config,
       placement,
       replica,
@@ -157,7 +160,7 @@ export class DynamoNode implements NodeApi {
         usualMsMax: () => suspicion.usualMsMax,
       }),
       hintAdmission: new HintAdmission(),
-    };
+    });
     this.local = new NodeInspection({ config, store, replica, checksum });
     this.#coordinator = new Coordinator(coordination, identity.actor);
     const antiEntropy = (this.#antiEntropy = new AntiEntropy({
@@ -202,6 +205,7 @@ export class DynamoNode implements NodeApi {
 
   /** Refuses new requests, ends the loops, and closes the connections. Writes not yet acknowledged become hints. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     this.#coordinator.stop();
     this.#handler.stop();
     await Promise.all([this.#heartbeat.stop(), this.#handoff.stop(), this.#antiEntropy.stop()]);
@@ -285,6 +289,20 @@ export class DynamoNode implements NodeApi {
     };
   }
 
+  antiEntropy(): AntiEntropyStatus {
+    return this.#antiEntropy.status();
+  }
+
+  repair(options: Parameters<NodeApi['repair']>[0]): Promise<RepairReport> {
+    return repair({
+      coordination: this.#coordination,
+      antiEntropy: this.#antiEntropy,
+      partitions: options.partitions,
+      onProgress: options.onProgress ?? (() => undefined),
+      signal: this.#stopping.signal,
+    });
+  }
+
   peers(): readonly PeerStatus[] {
     const nowMs = this.#options.clock.monotonicNow();
     const hints = this.#options.store.hints();
@@ -363,19 +381,6 @@ export class DynamoNode implements NodeApi {
     }
     return Promise.resolve(config.timing.heartbeatMs);
   }
-}
-
-/** What the store can vouch for. Without anti-entropy a first start has nothing to wait for. */
-function evidenceOf({ config, placement, store, clock }: NodeOptions): Evidence {
-  const { evidenceLost } = store.status();
-  const isTaken = evidenceLost === false || (evidenceLost === 'fresh' && config.antiEntropy === false);
-  return new Evidence({
-    owned: ownedPartitions(placement, config.id),
-    w: config.quorum.w,
-    cause: isTaken ? undefined : evidenceLost,
-    startedAtMs: clock.monotonicNow(),
-    requestTimeoutMs: config.timing.requestTimeoutMs,
-  });
 }
 
 function hexadecimal(half: number): string {

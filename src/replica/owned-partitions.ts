@@ -15,7 +15,7 @@ export function ownedPartitions(placement: PlacementTable, self: NodeId): OwnedP
   return owned;
 }
 
-/** For each other owner the partitions that the node owns too, ascending. */
+/** For each other owner, by name, the partitions that the node owns too, ascending. */
 export function sharedPartitions(placement: PlacementTable, self: NodeId): Map<NodeId, number[]> {
   const shared = new Map<NodeId, number[]>();
   for (const { partition, others } of ownedPartitions(placement, self)) {
@@ -25,5 +25,5 @@ export function sharedPartitions(placement: PlacementTable, self: NodeId): Map<N
       else partitions.push(partition);
     }
   }
-  return shared;
+  return new Map([...shared].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
