@@ -327,4 +327,37 @@ export const storageMutations: readonly Mutation[] = [
     replace: '',
     tests: ['src/storage/log-store-contract.test.ts'],
   },
+  {
+    name: 'damage-leaves-the-sum',
+    promise: 'what is known to be damaged is in no sum, so that the owners see it missing',
+    file: 'src/storage/partition-index.ts',
+    find: `    this.#takeFromSum(at);
+    this.#words[at + 7] = this.#word(at + 7) | damagedFlag;`,
+    replace: `    this.#words[at + 7] = this.#word(at + 7) | damagedFlag;`,
+    tests: ['src/storage/log-sums.test.ts'],
+  },
+  {
+    name: 'scrub-keeps-the-bytes',
+    promise: 'the bytes of what a scrub finds corrupt are copied aside',
+    file: 'src/storage/scrub.ts',
+    find: 'await quarantine.keep(segment.file, { file: segment.path, offset, bytes: length, reason });',
+    replace: '',
+    tests: ['src/storage/log-sums.test.ts'],
+  },
+  {
+    name: 'empty-disk-is-fresh',
+    promise: 'a store that starts on an empty disk says that it may miss what was acknowledged',
+    file: 'src/storage/recovery.ts',
+    find: `if (found.length === 0 && checkpoints.length === 0) await quarantine.loseEvidence('fresh');`,
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
+  {
+    name: 'first-loss-is-remembered',
+    promise: 'why evidence was lost is not replaced by what is found out later',
+    file: 'src/storage/quarantine.ts',
+    find: 'if (this.hasLost || this.#evidenceLost === cause) return;',
+    replace: 'if (this.#evidenceLost === cause) return;',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
 ];
