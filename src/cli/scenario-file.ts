@@ -2,8 +2,8 @@
  * A scenario as a JSON file: the seed and the plan of one simulated run, so that it can be kept, changed and run
  * again although plans may be drawn otherwise by then.
  *
- * Checked as strictly as `nodes.json`: a misspelt fault that is ignored is a fault that never happens. Only kinds of
- * faults may be missing, and are then off, so that older files stay valid when new kinds appear.
+ * Checked as strictly as `nodes.json`: a misspelt fault that is ignored is a fault that never happens. Only what
+ * came later than the oldest files may be missing, kinds of faults first of all, and is then off.
  */
 
 import { readFile, stat } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { defaultTiming } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { seedMax } from '../sim/sim-random.ts';
-import type { SwarmPlan } from '../sim/swarm-plan.ts';
+import { frailNodesMax, type SwarmPlan } from '../sim/swarm-plan.ts';
 import { uniqueValueBytesMin } from '../sim/unique-value.ts';
 import { problemsOf } from './schema-problems.ts';
 
@@ -46,6 +46,18 @@ const count = integer(1, 100_000);
 const fault = z.boolean({ error: 'must be true or false' }).default(false);
 const partitionsError = `must be a power of two up to ${limits.partitionsMax}`;
 
+/** How far the keys' share of requests may fall with their rank. */
+const zipfExponentMax = 2;
+const durabilitySchema = z.discriminatedUnion(
+  'mode',
+  [
+    object({ mode: z.literal('always') }),
+    object({ mode: z.literal('interval'), intervalMs: timeMs }),
+    object({ mode: z.literal('never') }),
+  ],
+  { error: 'must be an object with mode: "always", "interval" (and intervalMs) or "never"' },
+);
+
 const planSchema = object({
   nodes: integer(1, nodesMax),
   partitions: z
@@ -54,6 +66,7 @@ const planSchema = object({
       error: partitionsError,
     }),
   quorum: object({ n: integer(1, nodesMax), r: integer(1, nodesMax), w: integer(1, nodesMax) }),
+  durability: durabilitySchema.default({ mode: 'always' }),
   quorumMode: z.enum(['sloppy', 'strict'], { error: 'must be "sloppy" or "strict"' }),
   timing: object({
     requestTimeoutMs: integer(1, limits.requestTimeoutMsMax),
@@ -70,10 +83,13 @@ const planSchema = object({
     clients: count,
     operationsPerClient: count,
     keys: count,
+    zipfExponent: integer(0, zipfExponentMax).default(1),
     putPerMillion: perMillion,
     deletePerMillion: perMillion,
     valueBytesMin: integer(uniqueValueBytesMin, 1 << 20),
     valueBytesMax: integer(uniqueValueBytesMin, 1 << 20),
+    expiryPerMillion: perMillion.default(0),
+    expiryMsMax: timeMs.default(1),
     contextPerMillion: perMillion,
     burstMax: count,
     pauseMicrosMax: micros,
@@ -102,10 +118,16 @@ const planSchema = object({
     pauses: fault,
     slowDisks: fault,
     diskErrors: fault,
+    readErrors: fault,
     fullDisks: fault,
     gracefulRestarts: fault,
+    rollingRestarts: fault,
     clockJumps: fault,
+    clockSteps: fault,
+    bitRot: fault,
+    lyingSyncs: fault,
   }),
+  frailNodes: integer(0, nodesMax).default(0),
   faultPauseMicros: microsAboveNone,
   restartMicrosMax: micros,
   segmentBytesMax: integer(1_024, 1 << 30),
@@ -161,7 +183,7 @@ export function formatScenario(scenario: Scenario): string {
 
 /** What fields say together that cannot be meant. */
 function contradictionsOf(plan: SwarmPlan): string[] {
-  const { nodes, quorum, workload, conditions, disk } = plan;
+  const { nodes, quorum, workload, conditions, disk, faults, frailNodes, durability } = plan;
   const { n, r, w } = quorum;
   const checks: readonly (readonly [isWrong: boolean, problem: string])[] = [
     [n > nodes, `plan.quorum.n is ${n}, but there are ${nodes} nodes`],
@@ -178,6 +200,19 @@ function contradictionsOf(plan: SwarmPlan): string[] {
     [
       conditions.delayMicrosMin > conditions.delayMicrosMax,
       'plan.conditions.delayMicrosMin is above the max',
+    ],
+    [
+      frailNodes > frailNodesMax(quorum),
+      `plan.frailNodes is ${frailNodes}, but with this quorum no more than ${frailNodesMax(quorum)} may lose what was ` +
+        'durable: fewer than w, and reads need others to answer',
+    ],
+    [
+      (faults.bitRot || faults.lyingSyncs) && frailNodes === 0,
+      'plan.faults.bitRot and .lyingSyncs strike frail nodes, and plan.frailNodes is 0',
+    ],
+    [
+      durability.mode !== 'always' && (faults.diskErrors || faults.readErrors || faults.fullDisks),
+      `plan.durability ${durability.mode} promises nothing on disks that fail: switch off diskErrors, readErrors, fullDisks`,
     ],
     [disk.syncMicrosMin > disk.syncMicrosMax, 'plan.disk.syncMicrosMin is above syncMicrosMax'],
   ];

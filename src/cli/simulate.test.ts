@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { planOfSeed } from '../sim/seed-verdict.ts';
+import { noFaults } from '../sim/swarm-plan.ts';
 import { formatScenario, parseScenario } from './scenario-file.ts';
 
 const program = path.join(import.meta.dirname, '../../bin/mini-dynamo.mjs');
@@ -32,6 +33,8 @@ before(() => {
     ...drawn,
     nodes: 3,
     quorum: { n: 3, r: 2, w: 2 },
+    frailNodes: 0,
+    faults: noFaults,
     timing: { ...drawn.timing, heartbeatMs: 3_600_000, peerDownAfterMs: 1 },
     workload: { ...drawn.workload, clients: 2, operationsPerClient: 10, keys: 2 },
   };

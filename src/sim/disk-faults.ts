@@ -24,6 +24,8 @@ export interface PlannedFault {
   readonly operation: DiskOperation;
   /** Only operations on a path that contains this text. */
   readonly pathIncludes?: string;
+  /** Only operations at a moment when this holds. */
+  readonly onlyWhile?: () => boolean;
   /** How many operations fail; 1 unless told. `Infinity` is a disk that stays broken. */
   readonly times?: number;
   /** `DISK_…_FAILED` of the operation unless told. */
@@ -67,6 +69,7 @@ export class DiskFaults {
       const { fault } = entry;
       if (entry.left <= 0 || fault.operation !== operation) continue;
       if (fault.pathIncludes !== undefined && !path.includes(fault.pathIncludes)) continue;
+      if (fault.onlyWhile !== undefined && !fault.onlyWhile()) continue;
       entry.left -= 1;
       if (entry.left === 0) this.#planned.splice(index, 1);
       const error = new StoreError(

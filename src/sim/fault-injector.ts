@@ -19,7 +19,14 @@ import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
 const armedOperationsMax = 40;
 const partitionMicrosMax = 6_000_000;
 const slowLinkMicrosMax = 800_000;
-const pauseMicrosMax = 3_000_000;
+export const pauseMicrosMax = 3_000_000;
+const readErrorMicrosMax = 4_000_000;
+/** A clock that is stepped is at least an hour off, and at most so many milliseconds. */
+const clockStepMsMin = 3_600_000;
+export const clockStepMsMax = 3 * clockStepMsMin;
+const clockStepMicrosMax = 6_000_000;
+/** A rolling restart goes on with the next node when one has not come back by then. */
+const rollingWithinMicros = 5_000_000;
 
 export class FaultInjector {
   readonly #world: World;
@@ -28,6 +35,8 @@ export class FaultInjector {
   readonly #random: SimRandom;
   #stopped = false;
   #injected = 0;
+  #isRolling = false;
+  readonly #endReadErrors = new Map<NodeId, () => void>();
 
   constructor(options: { readonly world: World; readonly cluster: SimCluster; readonly plan: SwarmPlan }) {
     this.#world = options.world;
@@ -55,18 +64,25 @@ export class FaultInjector {
       pauses: () => void this.#pause(),
       slowDisks: () => void this.#slowDown(),
       diskErrors: () => this.#failDisk(),
+      readErrors: () => void this.#failReads(),
       fullDisks: () => void this.#fillDisk(),
-      gracefulRestarts: () => this.#stopOne(),
-      clockJumps: () => this.#setClock(),
+      gracefulRestarts: () => this.#stop(this.#someNode()),
+      rollingRestarts: () => void this.#restartAll(),
+      clockJumps: () => this.#setClock(this.#someNode()),
+      clockSteps: () => void this.#stepClock(),
+      bitRot: () => this.#rot(),
+      lyingSyncs: () => undefined,
     };
     const { faults } = this.#plan;
     for (const kind of kindsOf(actions)) {
-      if (kind !== 'tornWrites' && faults[kind]) void this.#loop(kind, actions[kind]);
+      if (kind !== 'tornWrites' && kind !== 'lyingSyncs' && faults[kind])
+        void this.#loop(kind, actions[kind]);
     }
+    if (faults.lyingSyncs) for (const node of this.#frailNodes()) node.disk.syncsLie = true;
     void this.#restartLoop();
   }
 
-  /** Ends all faults: the network is whole, clocks run, disks are quick, and every node is started again. */
+  /** Ends all faults: the network is whole, clocks are right, disks are quick, and every node is started again. */
   stop(): void {
     this.#stopped = true;
     const { network, nodes } = this.#cluster;
@@ -76,6 +92,8 @@ export class FaultInjector {
       node.disarmCrash();
       node.latency = ordinaryDisk;
       node.disk.clearFaults();
+      node.disk.syncsLie = false;
+      if (this.#plan.faults.clockSteps) this.#setClock(node);
       node.disk.capacityBytes = Number.POSITIVE_INFINITY;
       if (node.scope?.isPaused === true) node.scope.resume();
       this.#cluster.start(node);
@@ -136,20 +154,47 @@ export class FaultInjector {
     this.#someNode().armCrash(1 + this.#random.below(armedOperationsMax), manner);
   }
 
-  #stopOne(): void {
-    const node = this.#someNode();
+  #frailNodes(): readonly SimNode[] {
+    return this.#cluster.nodes.slice(0, this.#plan.frailNodes);
+  }
+
+  #stop(node: SimNode): void {
     if (!node.isServing) return;
     node.stop().catch((error: unknown) => {
       this.#tell(`${node.id} did not stop well: ${errorMessageOf(error)}`);
     });
   }
 
-  #setClock(): void {
-    const node = this.#someNode();
+  /** One node after the other: each is up again before the next one stops. */
+  async #restartAll(): Promise<void> {
+    if (this.#isRolling) return;
+    this.#isRolling = true;
+    this.#tell('a rolling restart begins');
+    for (const node of this.#cluster.nodes) {
+      if (this.#stopped) break;
+      this.#stop(node);
+      await this.#cluster.waitUntil(() => !node.isRunning, rollingWithinMicros);
+      this.#cluster.start(node);
+      await this.#cluster.waitUntil(() => node.isServing, rollingWithinMicros);
+    }
+    this.#isRolling = false;
+  }
+
+  #setClock(node: SimNode): void {
     const { clockOffsetMsMax } = this.#plan;
     const offsetMs = this.#random.between(-clockOffsetMsMax, clockOffsetMsMax);
     this.#tell(`the clock of ${node.id} is set to ${offsetMs} ms from true time`);
     node.hardware.setOffset(offsetMs);
+  }
+
+  async #stepClock(): Promise<void> {
+    const node = this.#someNode();
+    const byMs = this.#random.between(clockStepMsMin, clockStepMsMax);
+    const offsetMs = this.#random.below(2) === 0 ? byMs : -byMs;
+    this.#tell(`the clock of ${node.id} is stepped to ${offsetMs} ms from true time`);
+    node.hardware.setOffset(offsetMs);
+    await this.#world.sleep(this.#random.skewed(0, clockStepMicrosMax));
+    if (!this.#stopped) this.#setClock(node);
   }
 
   async #partition(): Promise<void> {
@@ -194,7 +239,10 @@ export class FaultInjector {
   }
 
   #reset(): void {
-    this.#cluster.network.reset(this.#someNode().id, this.#someNode().id);
+    const { network } = this.#cluster;
+    const [one, other] = [this.#someNode().id, this.#someNode().id];
+    if (this.#random.below(2) === 0) network.reset(one, other);
+    else network.cutNextFrame(one, other);
   }
 
   async #pause(): Promise<void> {
@@ -221,6 +269,41 @@ export class FaultInjector {
         bytesWritten: this.#random.skewed(0, 500),
       });
     }
+  }
+
+  /**
+   * The next reads of the log fail, or all do for a while. A start that can't read a segment at all has lost it, so
+   * reads fail for that long only on a frail disk, or while the node serves.
+   */
+  async #failReads(): Promise<void> {
+    const node = this.#someNode();
+    const { disk, id } = node;
+    const reads = { operation: 'read', pathIncludes: 'log/' } as const;
+    if (this.#random.below(2) === 0) {
+      // The ones before count no more, so that they never add up to more than a start puts up with.
+      this.#endReadErrors.get(id)?.();
+      this.#endReadErrors.set(id, disk.failNext({ ...reads, times: this.#random.between(1, 3) }));
+      return;
+    }
+    this.#tell(`the disk of ${id} can not be read`);
+    const isFrail = this.#frailNodes().includes(node);
+    const end = disk.failNext({ ...reads, times: Infinity, onlyWhile: () => isFrail || node.isServing });
+    await this.#world.sleep(this.#random.skewed(0, readErrorMicrosMax));
+    this.#tell(`the disk of ${id} can be read again`);
+    end();
+  }
+
+  /** A bit flips in a byte that was durable. */
+  #rot(): void {
+    const { disk, id } = this.#random.pick(this.#frailNodes());
+    const paths = disk.paths().filter((path) => path.startsWith('log/') || path.startsWith('snapshot/'));
+    if (paths.length === 0) return;
+    const path = this.#random.pick(paths);
+    const length = disk.readNow(path)?.length ?? 0;
+    if (length === 0) return;
+    const offset = this.#random.below(length);
+    this.#tell(`a bit flips in ${path} of ${id}, byte ${offset}`);
+    disk.corrupt(path, offset, 1 << this.#random.below(8));
   }
 
   async #fillDisk(): Promise<void> {

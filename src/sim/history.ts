@@ -26,11 +26,15 @@ export interface WriteOperation extends OperationBase {
   readonly valueBytes: number;
   /** The version that the client named as seen before. */
   readonly context: Dot | undefined;
+  /** Wall milliseconds from which the value counts as deleted; 0 for never, as when it is missing. */
+  readonly expiresAtMs?: number;
   end: { readonly micros: number; readonly outcome: WriteOutcome | NoAnswer } | undefined;
 }
 
 export interface ReadOperation extends OperationBase {
   readonly kind: 'get';
+  /** What the node's wall clock showed when the read came to it and when it was answered; undefined when it was set meanwhile. */
+  wallMs?: { readonly from: number; readonly to: number };
   end: { readonly micros: number; readonly outcome: ReadOutcome | NoAnswer } | undefined;
 }
 

@@ -25,6 +25,11 @@ export class ProcessScope {
     return this.#isAlive;
   }
 
+  /** What waits until this process goes on. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

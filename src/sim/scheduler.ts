@@ -55,6 +55,11 @@ export class Scheduler {
     return this.#events;
   }
 
+  /** Events that wait; cancelled ones are not counted. */
+  get pending(): number {
+    return this.#heap.length - this.#cancelled;
+  }
+
   /** Runs `callback` after a delay; fractions of a microsecond are rounded up. */
   after(delayMicros: number, callback: () => void): CancelEvent {
     return this.at(this.#nowMicros + Math.max(0, Math.ceil(delayMicros)), callback);

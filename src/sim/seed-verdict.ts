@@ -6,6 +6,7 @@ import { crc32 } from '../core/crc32.ts';
 import { errorMessageOf } from '../core/errors.ts';
 import { openLogStore } from '../storage/log-store.ts';
 import type { BrokenPromise } from './checkers/broken-promise.ts';
+import { drawPlan } from './draw-plan.ts';
 import { History } from './history.ts';
 import type { Narrator } from './narrator.ts';
 import { durableWrites, type ScenarioReport } from './scenarios/durable-writes.ts';
@@ -13,7 +14,7 @@ import type { OpenStore } from './sim-node.ts';
 import { SimRandom } from './sim-random.ts';
 import { simulate } from './simulation.ts';
 import { Sometimes } from './sometimes.ts';
-import { drawPlan, type SwarmPlan } from './swarm-plan.ts';
+import type { SwarmPlan } from './swarm-plan.ts';
 import type { TraceLog } from './trace-log.ts';
 
 export interface SeedVerdict extends ScenarioReport {
@@ -67,7 +68,7 @@ export function logStoreOf(plan: SwarmPlan): OpenStore {
       observer,
       checksum: crc32,
       partitions: config.partitions,
-      durability: { mode: 'always' },
+      durability: plan.durability,
       valueBytesMax: config.valueBytesMax,
       segmentBytesMax: plan.segmentBytesMax,
       checkpointAfterBytes: plan.checkpointAfterBytes,

@@ -10,7 +10,7 @@
 import { defaultTiming } from '../core/config.ts';
 import { ordinaryDisk } from './disk-latency.ts';
 import { healthyLink } from './sim-network.ts';
-import type { FaultKinds, SwarmPlan, Workload } from './swarm-plan.ts';
+import { frailNodesMax, type FaultKinds, type SwarmPlan, type Workload } from './swarm-plan.ts';
 
 /** A plan that is smaller in one respect. */
 export interface Reduction {
@@ -98,7 +98,10 @@ function addSizes(plan: SwarmPlan, add: Add): void {
   for (let fewer = 1; fewer < nodes; fewer++) {
     const bounded = (count: number): number => Math.min(count, fewer);
     const { n, r, w } = quorum;
-    add(`nodes ${fewer}`, { nodes: fewer, quorum: { n: bounded(n), r: bounded(r), w: bounded(w) } });
+    const less = { n: bounded(n), r: bounded(r), w: bounded(w) };
+    // Fewer copies may leave no room for a disk that loses some.
+    if (plan.frailNodes > frailNodesMax(less)) continue;
+    add(`nodes ${fewer}`, { nodes: fewer, quorum: less });
   }
   const less = (field: keyof Workload, to: number): void => {
     if (to < workload[field]) add(`${field} ${to}`, { workload: { ...workload, [field]: to } });
@@ -108,9 +111,14 @@ function addSizes(plan: SwarmPlan, add: Add): void {
   }
   less('deletePerMillion', 0);
   less('contextPerMillion', 0);
+  less('expiryPerMillion', 0);
+  less('zipfExponent', 0);
   less('burstMax', 1);
   less('valueBytesMax', workload.valueBytesMin);
   for (const divisor of [Infinity, 4]) less('pauseMicrosMax', Math.floor(workload.pauseMicrosMax / divisor));
+  if (plan.frailNodes > 0)
+    add('no frail nodes', { frailNodes: 0, faults: { ...plan.faults, bitRot: false, lyingSyncs: false } });
+  if (plan.durability.mode !== 'always') add('durability always', { durability: { mode: 'always' } });
   if (plan.partitions > 1) add('one partition', { partitions: 1 });
 }
 

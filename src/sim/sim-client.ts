@@ -33,14 +33,21 @@ export class SimClient {
   }
 
   /** Writes a value that no other operation writes. */
-  put(node: SimNode, key: string, valueBytes: number, options: RequestOptions = {}): Promise<WriteOperation> {
-    return this.#write(node, { kind: 'put', key, valueBytes, context: options.context }, (api, id) =>
+  put(
+    node: SimNode,
+    key: string,
+    valueBytes: number,
+    options: RequestOptions & { readonly expiresAtMs?: number } = {},
+  ): Promise<WriteOperation> {
+    const { context, expiresAtMs = 0 } = options;
+    return this.#write(node, { kind: 'put', key, valueBytes, context, expiresAtMs }, (api, id) =>
       api.put({ ...options, key: encoder.encode(key), value: uniqueValue(id, valueBytes) }),
     );
   }
 
   delete(node: SimNode, key: string, options: RequestOptions = {}): Promise<WriteOperation> {
-    return this.#write(node, { kind: 'delete', key, valueBytes: 0, context: options.context }, (api) =>
+    const { context } = options;
+    return this.#write(node, { kind: 'delete', key, valueBytes: 0, context, expiresAtMs: 0 }, (api) =>
       api.delete({ ...options, key: encoder.encode(key) }),
     );
   }
@@ -55,7 +62,13 @@ export class SimClient {
       end: undefined,
     });
     this.#tellStart(operation);
-    const outcome = await this.call(node, (api) => api.get({ ...options, key: encoder.encode(key) }));
+    const { hardware } = node;
+    const outcome = await this.call(node, async (api) => {
+      const [from, sets] = [hardware.wallMs(), hardware.sets];
+      const answer = await api.get({ ...options, key: encoder.encode(key) });
+      if (hardware.sets === sets) operation.wallMs = { from, to: hardware.wallMs() };
+      return answer;
+    });
     operation.end = { micros: this.#world.scheduler.nowMicros, outcome };
     this.#tell(operation, outcome);
     return operation;
@@ -63,7 +76,7 @@ export class SimClient {
 
   async #write(
     node: SimNode,
-    fields: Pick<WriteOperation, 'kind' | 'key' | 'valueBytes' | 'context'>,
+    fields: Pick<WriteOperation, 'kind' | 'key' | 'valueBytes' | 'context' | 'expiresAtMs'>,
     request: (api: NodeApi, id: number) => Promise<WriteOutcome>,
   ): Promise<WriteOperation> {
     const operation = this.#history.add<WriteOperation>({

@@ -23,6 +23,7 @@ export class SimClockHardware {
   readonly #scheduler: Scheduler;
   #offsetMs: number;
   readonly #driftPerMillion: number;
+  #sets = 0;
 
   constructor(options: {
     readonly scheduler: Scheduler;
@@ -36,13 +37,20 @@ export class SimClockHardware {
     this.#driftPerMillion = options.driftPerMillion ?? 0;
   }
 
+  /** How often the wall clock was set. */
+  get sets(): number {
+    return this.#sets;
+  }
+
   /** Sets the wall clock forwards, or backwards if negative. */
   jump(byMs: number): void {
+    this.#sets += 1;
     this.#offsetMs += byMs;
   }
 
   /** Sets the wall clock to so much ahead of what this machine has counted. */
   setOffset(offsetMs: number): void {
+    this.#sets += 1;
     this.#offsetMs = offsetMs;
   }
 
@@ -70,6 +78,7 @@ export class SimClock implements Clock {
   readonly #scope: ProcessScope;
   /** The last turn that was asked for: the next one asked for comes after it. */
   #lastTurnMicros = 0;
+  #timers = 0;
 
   constructor(options: {
     readonly hardware: SimClockHardware;
@@ -81,6 +90,11 @@ export class SimClock implements Clock {
     this.#scheduler = options.scheduler;
     this.#random = options.random;
     this.#scope = options.scope;
+  }
+
+  /** Timers that have neither fired nor been cancelled. */
+  get timers(): number {
+    return this.#timers;
   }
 
   wallNow(): number {
@@ -95,16 +109,22 @@ export class SimClock implements Clock {
     const latenessMicros = this.#random.below(timerLatenessMicrosMax);
     // A microsecond more than asked for makes up for rounding in both directions of the drift.
     const delayMicros = this.#hardware.trueMicros(Math.max(0, delayMs) * 1000 + 1) + latenessMicros;
-    let isCancelled = false;
+    let isOver = false;
+    this.#timers += 1;
+    const end = (): boolean => {
+      if (isOver) return false;
+      isOver = true;
+      this.#timers -= 1;
+      return true;
+    };
     const cancel = this.#scheduler.after(delayMicros, () => {
       this.#scope.enter(() => {
-        if (!isCancelled) callback();
+        if (end()) callback();
       });
     });
     // A timer that came due during a pause can still be cancelled by what enters before it.
     return () => {
-      isCancelled = true;
-      cancel();
+      if (end()) cancel();
     };
   }
 

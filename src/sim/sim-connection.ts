@@ -29,6 +29,7 @@ export class SimConnection {
   readonly ends: readonly [dialer: ConnectionEnd, acceptor: ConnectionEnd];
   readonly #network: SimNetwork;
   #isAbandoned = false;
+  #cutsNextFrame = false;
   #isEstablished = false;
   /** The handshake came to nothing. */
   #hasFailed = false;
@@ -41,6 +42,13 @@ export class SimConnection {
   /** True once one end's machine is gone without a word. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
+  }
+
+  /** Bytes that a partition holds back, both ways. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const end of this.ends) for (const frame of end.held) bytes += frame.length;
+    return bytes;
   }
 
   joins(transport: SimTransport): boolean {
@@ -105,6 +113,11 @@ export class SimConnection {
     return !this.#hasFailed && !this.#network.isPairBlocked(this) && end.transport.isListening;
   }
 
+  /** Whether the next frame is broken off in its midst, and the connection with it; whoever sends it does not know. */
+  set cutsNextFrame(cuts: boolean) {
+    this.#cutsNextFrame = cuts;
+  }
+
   /** Carries a frame from one end to the other, as the link allows. */
   send(from: ConnectionEnd, frame: Uint8Array): boolean {
     const network = this.#network;
@@ -112,6 +125,12 @@ export class SimConnection {
     const link = network.link(from.transport.id, to.transport.id);
     if (link.refusePerMillion > 0 && network.random.chance(link.refusePerMillion)) return false;
     network.framesSent += 1;
+    if (this.#cutsNextFrame) {
+      this.#cutsNextFrame = false;
+      network.tellFrame('cut', from.transport.id, to.transport.id, frame);
+      network.frameCut(this);
+      return true;
+    }
     if (link.lossPerMillion > 0 && network.random.chance(link.lossPerMillion)) {
       network.tellFrame('lost', from.transport.id, to.transport.id, frame);
       return true;

@@ -10,7 +10,7 @@ import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Disk, DiskEntry, DiskFile, ReleaseLock } from '../ports/disk.ts';
 import type { DiskOperation, InjectedFailure } from './disk-faults.ts';
 import { SimFile } from './sim-file.ts';
-import { SimInode } from './sim-inode.ts';
+import type { SimInode } from './sim-inode.ts';
 import type { SimNamespace } from './sim-namespace.ts';
 
 export interface DiskSessionParts {
@@ -20,6 +20,8 @@ export interface DiskSessionParts {
   readonly afterDeath: 'reject' | 'hang';
   /** How many bytes still fit on the disk. */
   readonly roomBytes: () => number;
+  /** Whether syncs of files succeed without making anything durable. */
+  readonly syncsLie: () => boolean;
   /** Counts the operation and says whether it is to fail. May kill this session. */
   readonly admit: (operation: DiskOperation, path: string) => InjectedFailure | undefined;
 }
@@ -40,6 +42,7 @@ export class DiskSession implements Disk {
   readonly #parts: DiskSessionParts;
   #alive = true;
   #locked = false;
+  #openFiles = 0;
 
   constructor(parts: DiskSessionParts) {
     this.#parts = parts;
@@ -77,7 +80,11 @@ export class DiskSession implements Disk {
     return this.#run({
       operation: 'open',
       path,
-      effect: () => new SimFile(this, path, this.#openInode(path, mode), mode !== 'read'),
+      effect: () => {
+        const file = new SimFile(this, path, this.#openInode(path, mode), mode !== 'read');
+        this.#openFiles += 1;
+        return file;
+      },
     });
   }
 
@@ -139,6 +146,15 @@ export class DiskSession implements Disk {
     });
   }
 
+  /** Files that were opened and not closed. */
+  get openFiles(): number {
+    return this.#openFiles;
+  }
+
+  fileClosed(): void {
+    this.#openFiles -= 1;
+  }
+
   /** Runs one operation: admission now, effect at completion, nothing at all once the session is dead. */
   perform<Result>(step: DiskStep<Result>): Promise<Result> {
     return this.#run(step);
@@ -166,6 +182,10 @@ export class DiskSession implements Disk {
 
   deadError(path: string): StoreError {
     return new StoreError('STORE_CLOSED', `${path}: this disk session ended with a crash`);
+  }
+
+  get syncsLie(): boolean {
+    return this.#parts.syncsLie();
   }
 
   get roomBytes(): number {
@@ -219,7 +239,7 @@ export class DiskSession implements Disk {
       entry.truncate(0);
       return entry;
     }
-    const inode = new SimInode();
+    const inode = this.#parts.namespace.newFile();
     parent.set(name, inode);
     return inode;
   }

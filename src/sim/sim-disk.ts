@@ -34,6 +34,8 @@ export interface SimDiskOptions {
   readonly afterDeath?: 'reject' | 'hang';
   /** Told of each operation as it takes effect, for a trace. */
   readonly observe?: (operation: DiskOperation, path: string, position: number, bytes: number) => void;
+  /** Virtual time, for `unsyncedSinceMicros`; always 0 unless told. */
+  readonly nowMicros?: () => number;
 }
 
 export interface CrashOptions {
@@ -52,10 +54,12 @@ export class SimDisk implements Disk {
   capacityBytes: number;
   /** Asked before every operation; `index` counts from 0 over the life of the disk. */
   beforeOperation: BeforeOperation | undefined;
+  /** While true, syncs of files succeed and make nothing durable, as those of some drives do. */
+  syncsLie = false;
   /** What a `SimulatedCrash` thrown by `beforeOperation` leaves. */
   crashFate: UnsyncedFate = 'lose';
   readonly #options: SimDiskOptions;
-  readonly #namespace = new SimNamespace();
+  readonly #namespace: SimNamespace;
   readonly #faults = new DiskFaults();
   #session: DiskSession;
   #operations = 0;
@@ -64,6 +68,7 @@ export class SimDisk implements Disk {
   constructor(options: SimDiskOptions = {}) {
     this.#options = options;
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
+    this.#namespace = new SimNamespace(options.nowMicros);
     this.#session = this.#newSession();
   }
 
@@ -75,6 +80,11 @@ export class SimDisk implements Disk {
   /** Bytes of all files, each counted once however many names it has. */
   get usedBytes(): number {
     return this.#namespace.usedBytes();
+  }
+
+  /** Files that whoever lives now holds open. */
+  get openFiles(): number {
+    return this.#session.openFiles;
   }
 
   /** This disk until the next crash; then dead for good, whoever still holds it. */
@@ -161,6 +171,11 @@ export class SimDisk implements Disk {
     this.#existing(path).editBoth((content) => content.truncate(length));
   }
 
+  /** Everything written before this to files below the folder is durable; undefined when all is. */
+  unsyncedSinceMicros(folder: string): number | undefined {
+    return this.#namespace.unsyncedSinceMicros(folder);
+  }
+
   /** All files, sorted. */
   paths(): string[] {
     return this.#namespace.paths();
@@ -214,6 +229,7 @@ export class SimDisk implements Disk {
       observe: this.#options.observe ?? (() => undefined),
       afterDeath: this.#options.afterDeath ?? 'reject',
       roomBytes: () => this.#roomBytes(),
+      syncsLie: () => this.syncsLie,
       admit: (operation, path) => this.#admit(operation, path),
     });
   }

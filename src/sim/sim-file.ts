@@ -67,7 +67,9 @@ export class SimFile implements DiskFile {
     const mark = this.#inode.syncMark();
     await this.#run({
       operation: 'sync',
-      effect: () => this.#inode.syncTo(mark),
+      effect: () => {
+        if (!this.#session.syncsLie) this.#inode.syncTo(mark);
+      },
       failed: () => this.#inode.forsakeTo(mark),
     });
   }
@@ -80,6 +82,7 @@ export class SimFile implements DiskFile {
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    this.#session.fileClosed();
     await this.#session.perform({ operation: 'close', path: this.path, effect: () => undefined });
   }
 

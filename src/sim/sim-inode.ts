@@ -6,7 +6,8 @@
  * sync those writes are forsaken: reads still see them, no later sync makes them durable, which is
  * what page caches do (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
  * A power cut may leave any subset of the unsynced writes, each torn at any byte, or only the
- * grown length with zeros inside.
+ * grown length with zeros inside. Each write knows when it was made, so that a checker can tell what a power
+ * cut was able to take.
  */
 
 import type { Random } from '../ports/random.ts';
@@ -18,9 +19,10 @@ import { PagedBytes } from './paged-bytes.ts';
  */
 export type UnsyncedFate = 'lose' | 'tear' | 'keep';
 
-type Change =
+type Change = { readonly atMicros: number } & (
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array }
-  | { readonly kind: 'truncate'; readonly length: number };
+  | { readonly kind: 'truncate'; readonly length: number }
+);
 
 /** A write that was handed to the disk and has not completed. */
 export interface WriteInFlight {
@@ -36,6 +38,18 @@ export class SimInode {
   /** How many changes have left the front of `#unsynced`: a sync's mark stays valid while others finish. */
   #settled = 0;
   readonly #inFlight = new Set<WriteInFlight>();
+  readonly #nowMicros: () => number;
+  /** When the first write was made that a failed sync gave up. */
+  #forsakenSinceMicros: number | undefined;
+
+  constructor(nowMicros: () => number = () => 0) {
+    this.#nowMicros = nowMicros;
+  }
+
+  /** Everything written before this is durable; undefined when all is. */
+  get unsyncedSinceMicros(): number | undefined {
+    return this.#forsakenSinceMicros ?? this.#unsynced[0]?.atMicros;
+  }
 
   /** Notes a write that a crash may or may not catch. */
   begin(write: WriteInFlight): void {
@@ -49,7 +63,7 @@ export class SimInode {
 
   truncate(length: number): void {
     this.written.truncate(length);
-    this.#unsynced.push({ kind: 'truncate', length });
+    this.#unsynced.push({ kind: 'truncate', length, atMicros: this.#nowMicros() });
   }
 
   /** What a sync asked for now will cover. */
@@ -64,7 +78,8 @@ export class SimInode {
 
   /** A sync failed: the changes up to the mark are readable and will never be durable. */
   forsakeTo(mark: number): void {
-    this.#take(mark);
+    const first = this.#take(mark)[0];
+    this.#forsakenSinceMicros ??= first?.atMicros;
   }
 
   crash(fate: UnsyncedFate, random: Random): void {
@@ -76,6 +91,7 @@ export class SimInode {
     if (fate === 'keep') return;
     if (fate === 'tear') tear(this.durable, this.#unsynced, random);
     this.#unsynced = [];
+    this.#forsakenSinceMicros = undefined;
     this.written.copyFrom(this.durable);
   }
 
@@ -96,7 +112,7 @@ export class SimInode {
     const bytes = concatenate(write.chunks, bytesMax);
     if (bytes.length === 0) return;
     this.written.write(bytes, write.position);
-    this.#unsynced.push({ kind: 'write', position: write.position, bytes });
+    this.#unsynced.push({ kind: 'write', position: write.position, bytes, atMicros: this.#nowMicros() });
   }
 
   #take(mark: number): Change[] {

@@ -13,6 +13,15 @@ export interface SimLocation {
 
 export class SimNamespace {
   root = new SimDirectory();
+  readonly #nowMicros: () => number;
+
+  constructor(nowMicros: () => number = () => 0) {
+    this.#nowMicros = nowMicros;
+  }
+
+  newFile(): SimInode {
+    return new SimInode(this.#nowMicros);
+  }
 
   /** Folder and last name of a path. Throws `DISK_NOT_FOUND` when the folder does not exist. */
   locate(path: string): SimLocation {
@@ -52,7 +61,7 @@ export class SimNamespace {
     const parent = this.makeDirectory(names.join('/'), (folder) => folder.syncTo(folder.syncMark()));
     const held = parent.get(name);
     if (held?.kind === 'file') return held;
-    const inode = new SimInode();
+    const inode = this.newFile();
     parent.set(name, inode);
     parent.syncTo(parent.syncMark());
     return inode;
@@ -72,6 +81,16 @@ export class SimNamespace {
       } else folder = entry;
     }
     return folder;
+  }
+
+  /** When the first write was made that is not durable, among files below a folder; undefined when there is none. */
+  unsyncedSinceMicros(folder: string): number | undefined {
+    let since: number | undefined;
+    walk(this.root, '', (path, inode) => {
+      const micros = path.startsWith(folder) ? inode.unsyncedSinceMicros : undefined;
+      if (micros !== undefined && micros < (since ?? Infinity)) since = micros;
+    });
+    return since;
   }
 
   paths(): string[] {

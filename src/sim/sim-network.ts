@@ -55,6 +55,7 @@ export class SimNetwork {
   conditions: LinkConditions;
   framesSent = 0;
   framesDelivered = 0;
+  framesCut = 0;
   readonly narrator: Narrator | undefined;
   readonly traceLog: TraceLog | undefined;
   /** Told before each frame is taken; may end the sender's life, and then the frame goes nowhere. */
@@ -152,12 +153,13 @@ export class SimNetwork {
     }
   }
 
-  /** Takes back all partitions and all conditions of single links. */
+  /** Takes back all partitions, all conditions of single links, and resets that have not struck yet. */
   heal(): void {
     for (const from of this.#members) {
       for (const to of this.#members) this.unblock(from, to);
     }
     this.#linkConditions.clear();
+    for (const connection of this.#connections) connection.cutsNextFrame = false;
   }
 
   blockedBetween(from: NodeId, to: NodeId): Blocked | undefined {
@@ -177,6 +179,31 @@ export class SimNetwork {
     for (const connection of this.#connections) {
       if (connection.links(one, other)) this.#closeSoon(connection, resetMicrosMax, 'reset by the network');
     }
+  }
+
+  /** Resets the connection of two nodes in the midst of the next frame that one sends the other. */
+  cutNextFrame(one: NodeId, other: NodeId): void {
+    for (const connection of this.#connections) {
+      if (connection.links(one, other)) connection.cutsNextFrame = true;
+    }
+  }
+
+  /** A frame was broken off: half a frame is no message, so all that is left of it is the reset. */
+  frameCut(connection: SimConnection): void {
+    this.framesCut += 1;
+    this.#closeSoon(connection, resetMicrosMax, 'reset in the midst of a frame');
+  }
+
+  /** Connections that at least one end takes for open, or that are being made. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Bytes of frames that partitions hold back. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (const connection of this.#connections) bytes += connection.heldBytes;
+    return bytes;
   }
 
   /** Tries to connect `from` to a peer; false when nobody answers there. */

@@ -21,7 +21,10 @@ import { DynamoNode, placementFor } from '../replica/node.ts';
 import { KnownPeers } from '../storage/known-peers.ts';
 import type { Store } from '../storage/store.ts';
 import { latencyMicros, ordinaryDisk, type DiskLatency } from './disk-latency.ts';
+import { hearing } from './life-observer.ts';
 import { NarratedStore } from './narrated-store.ts';
+import { loadOf, type NodeLoad } from './node-load.ts';
+import { powerLossAt, type PowerLoss } from './power-loss.ts';
 import { ProcessScope } from './process-scope.ts';
 import { SimClock, SimClockHardware } from './sim-clock.ts';
 import { SimDisk, type DiskSnapshot } from './sim-disk.ts';
@@ -51,7 +54,9 @@ export interface CrashManner {
 }
 
 interface Life {
+  readonly clock: SimClock;
   readonly scope: ProcessScope;
+  servingSinceMicros: number | undefined;
   isStopping: boolean;
   releaseLock: ReleaseLock | undefined;
   node: DynamoNode | undefined;
@@ -73,6 +78,8 @@ export class SimNode {
   readonly disk: SimDisk;
   readonly hardware: SimClockHardware;
   latency: DiskLatency = ordinaryDisk;
+  /** Every time the power went out here, whether or not the process ran. */
+  readonly powerLosses: PowerLoss[] = [];
   readonly #world: World;
   readonly #network: SimNetwork;
   readonly #config: NodeConfig;
@@ -108,6 +115,7 @@ export class SimNode {
     this.disk = new SimDisk({
       random: diskRandom.fork('crash'),
       afterDeath: 'hang',
+      nowMicros: () => world.scheduler.nowMicros,
       schedule: (operation, bytes, complete) => {
         const scope = this.#life?.scope;
         const delay = latencyMicros(this.latency, diskRandom, operation, bytes);
@@ -138,6 +146,11 @@ export class SimNode {
     return this.#life?.scope;
   }
 
+  /** What is under way while it serves; undefined otherwise. */
+  get load(): NodeLoad | undefined {
+    return this.#life === undefined ? undefined : loadOf(this.#life, this.disk);
+  }
+
   /** Whether it takes requests and is not about to stop. */
   get isServing(): boolean {
     return this.#life?.node !== undefined && !this.#life.isStopping;
@@ -157,15 +170,6 @@ export class SimNode {
     const { world, random, config } = { world: this.#world, random: this.#random, config: this.#config };
     this.#lives += 1;
     const scope = new ProcessScope(`${this.id}#${this.#lives}`, world.scheduler);
-    const life: Life = {
-      scope,
-      isStopping: false,
-      releaseLock: undefined,
-      node: undefined,
-      store: undefined,
-    };
-    this.#life = life;
-    this.#tell('starts', 'starts');
     const lifeRandom = random.fork(`life ${this.#lives}`);
     const clock = new SimClock({
       hardware: this.hardware,
@@ -173,7 +177,18 @@ export class SimNode {
       random: lifeRandom.fork('clock'),
       scope,
     });
-    const observer = this.#observerOf(scope);
+    const life: Life = {
+      scope,
+      clock,
+      servingSinceMicros: undefined,
+      isStopping: false,
+      releaseLock: undefined,
+      node: undefined,
+      store: undefined,
+    };
+    this.#life = life;
+    this.#tell('starts', 'starts');
+    const observer = hearing(this.id, scope, world);
     const disk = this.disk.session();
     try {
       life.releaseLock = await disk.lock();
@@ -227,6 +242,7 @@ export class SimNode {
     });
     await node.start();
     life.node = node;
+    life.servingSinceMicros ??= this.#world.scheduler.nowMicros;
     this.#tell('serves', `serves, incarnation ${identity.incarnation}`);
   }
 
@@ -292,13 +308,21 @@ export class SimNode {
     sometimes.count(`crash.${manner.kind}`);
     if (this.#life.node === undefined) sometimes.count('crash.while-starting');
     this.#tell(manner.kind, manner.kind === 'killed' ? 'is killed' : `loses power (${manner.unsynced})`);
+    if (manner.kind === 'powerLost') this.#notePowerLoss();
     this.disk.crash({ unsynced: manner.kind === 'killed' ? 'keep' : manner.unsynced });
     this.#endLife(manner.kind);
   }
 
+  #notePowerLoss(): void {
+    const micros = this.#world.scheduler.nowMicros;
+    this.powerLosses.push(powerLossAt(micros, this, this.#life?.servingSinceMicros));
+  }
+
   /** The power of a machine without a process goes out too: what the system had not synced is gone. */
   losePowerWhileDown(unsynced: CrashManner['unsynced']): void {
-    if (this.#life === undefined) this.disk.crash({ unsynced });
+    if (this.#life !== undefined) return;
+    this.#notePowerLoss();
+    this.disk.crash({ unsynced });
   }
 
   /** What a power cut would leave on the disk now. */
@@ -360,21 +384,5 @@ export class SimNode {
     this.#life?.scope.kill();
     this.#life = undefined;
     this.#network.lifeEnded(this.id, manner);
-  }
-
-  /** Hears the node as long as it lives. */
-  #observerOf(scope: ProcessScope): Observer {
-    const { sometimes, narrator, traceLog } = this.#world;
-    return {
-      log: (level, event, message) => {
-        if (!scope.isAlive) return;
-        sometimes.count(`log ${event}`);
-        traceLog?.add('log', this.id, { level, event, message });
-        if (level === 'warn' || level === 'error') narrator?.tellLog(this.id, event, message);
-      },
-      count: (counter, by) => {
-        if (scope.isAlive) sometimes.count(counter, by);
-      },
-    };
   }
 }

@@ -5,10 +5,17 @@
 import type { Dot } from '../core/dot.ts';
 import { acknowledgedDot, dotRead, type History, type Operation } from './history.ts';
 import { SimClient } from './sim-client.ts';
+import { simulationStartWallMs } from './sim-clock.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { World } from './simulation.ts';
 import type { Workload } from './swarm-plan.ts';
+import { ZipfKeys } from './zipf-keys.ts';
+
+/** A client that wants to see a value expire looks at it this close before or after. */
+const aroundExpiryMicros = 20_000;
+/** And does so only when it need not wait for longer than this. */
+const expiryWaitMicrosMax = 1_000_000;
 
 /** The name of the so-many-th key. */
 export function keyName(index: number): string {
@@ -23,8 +30,9 @@ export async function runWorkload(options: {
   readonly history: History;
 }): Promise<void> {
   const random = options.world.random.fork('workload');
+  const keys = new ZipfKeys(options.workload.keys, options.workload.zipfExponent);
   const clients = Array.from({ length: options.workload.clients }, (_, index) =>
-    runClient(options, random.fork(`client ${index}`)),
+    runClient({ ...options, keys }, random.fork(`client ${index}`)),
   );
   await Promise.all(clients);
 }
@@ -35,6 +43,7 @@ async function runClient(
     readonly cluster: SimCluster;
     readonly workload: Workload;
     readonly history: History;
+    readonly keys: ZipfKeys;
   },
   random: SimRandom,
 ): Promise<void> {
@@ -49,19 +58,37 @@ async function runClient(
     }
     untilPause -= 1;
     const node = random.pick(cluster.nodes);
-    // Low numbers are drawn more often: a few keys are hot.
-    const key = keyName(random.skewed(0, workload.keys - 1));
+    const key = keyName(options.keys.draw(random));
     const known = random.chance(workload.contextPerMillion) ? seen.get(key) : undefined;
     const context = known === undefined ? {} : { context: known };
     const kind = random.below(1_000_000);
     let operation: Operation;
     if (kind < workload.putPerMillion) {
       const valueBytes = random.skewed(workload.valueBytesMin, workload.valueBytesMax);
-      operation = await client.put(node, key, valueBytes, context);
+      const expires = random.chance(workload.expiryPerMillion);
+      const expiresMicros = world.scheduler.nowMicros + 1_000 * random.skewed(1, workload.expiryMsMax);
+      const expiresAtMs = expires ? simulationStartWallMs + Math.floor(expiresMicros / 1_000) : 0;
+      operation = await client.put(node, key, valueBytes, { ...context, expiresAtMs });
+      if (expires) await watchExpiry(options, client, { key, expiresMicros, random });
     } else if (kind < workload.putPerMillion + workload.deletePerMillion) {
       operation = await client.delete(node, key, context);
     } else operation = await client.get(node, key);
     const dot = dotRead(operation) ?? acknowledgedDot(operation);
     if (dot !== undefined) seen.set(key, dot);
   }
+}
+
+/** Now and then a client looks at a value when it is about to expire, or has just expired. */
+async function watchExpiry(
+  { world, cluster }: { readonly world: World; readonly cluster: SimCluster },
+  client: SimClient,
+  watched: { readonly key: string; readonly expiresMicros: number; readonly random: SimRandom },
+): Promise<void> {
+  const { key, expiresMicros, random } = watched;
+  if (random.below(4) !== 0) return;
+  const atMicros = expiresMicros + random.between(-aroundExpiryMicros, aroundExpiryMicros);
+  const waitMicros = atMicros - world.scheduler.nowMicros;
+  if (waitMicros < 0 || waitMicros > expiryWaitMicrosMax) return;
+  await world.sleep(waitMicros);
+  await client.get(random.pick(cluster.nodes), key);
 }

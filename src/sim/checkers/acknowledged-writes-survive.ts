@@ -2,11 +2,19 @@
  * Promise 1: a write that was acknowledged is readable once its replicas are, whatever happened between.
  *
  * After the last fault and a quiet phase every key is read: the answer is the acknowledged write with the
- * greatest dot or one that wins over it. A deleted key thereby stays deleted (promise 2).
+ * greatest dot or one that wins over it. A deleted key thereby stays deleted (promise 2). Writes that the durability
+ * level lets a power cut take (`losses-stay-within-the-level.ts`) are not asked for.
  */
 
 import { compareDots, formatDot, type Dot } from '../../core/dot.ts';
-import { acknowledgedDot, dotRead, type Operation, type ReadOperation } from '../history.ts';
+import {
+  acknowledgedDot,
+  dotRead,
+  isWrite,
+  type Operation,
+  type ReadOperation,
+  type WriteOperation,
+} from '../history.ts';
 import { byKey, type BrokenPromise } from './broken-promise.ts';
 
 const promise = 'acknowledged-writes-survive';
@@ -15,9 +23,12 @@ const promise = 'acknowledged-writes-survive';
 export function acknowledgedWritesSurvive(evidence: {
   readonly history: readonly Operation[];
   readonly finalReads: readonly ReadOperation[];
+  /** Whether a write may be gone although it was acknowledged; none may unless told. */
+  readonly mayBeLost?: (write: WriteOperation) => boolean;
 }): BrokenPromise[] {
   const broken: BrokenPromise[] = [];
-  const operationsByKey = byKey(evidence.history);
+  const mayBeLost = evidence.mayBeLost ?? ((): boolean => false);
+  const operationsByKey = byKey(evidence.history.filter((one) => !isWrite(one) || !mayBeLost(one)));
   for (const read of evidence.finalReads) {
     const write = newestAcknowledged(operationsByKey.get(read.key) ?? []);
     if (write === undefined) continue;

@@ -207,9 +207,13 @@ describe('the quiet phase', () => {
     ]);
   });
 
-  test('a node that does not start and a read that is not served are found', () => {
-    assert.equal(everythingIsServed({ troubles: ['n2 does not start'], finalOperations: [] }).length, 1);
-    const finalOperations = [get(1, [0, 1], { kind: 'lost' }), get(2, [0, 1], missing())];
-    assert.equal(everythingIsServed({ troubles: [], finalOperations }).length, 1);
+  test('a node that does not start and a read that is not served in time are found', () => {
+    const withinMicros = 100;
+    const brokenBy = (troubles: string[], ...finalOperations: ReadOperation[]): number =>
+      everythingIsServed({ troubles, finalOperations, withinMicros }).length;
+    assert.equal(brokenBy(['n2 does not start']), 1);
+    assert.equal(brokenBy([], get(1, [0, 1], { kind: 'lost' }), get(2, [0, 1], missing())), 1);
+    assert.equal(brokenBy([], get(1, [0, 100], missing())), 0);
+    assert.equal(brokenBy([], get(1, [0, 101], missing())), 1, 'served, but late');
   });
 });

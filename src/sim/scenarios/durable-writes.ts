@@ -3,11 +3,12 @@
  * misbehaves; then all is mended, a quiet phase passes, and every promise is checked.
  *
  * The quiet phase ends with another power loss of all nodes, so that what was read is durable too, and
- * not only held in memory.
+ * not only held in memory; then with a start from the log alone, so that index and disk agree.
+ *
+ * What a plan takes away from the promises is taken into account exactly: what the durability level lets a power cut
+ * take, and that quorums need not meet while holders lose what they had. Once owners have compared, all holds again.
  */
 
-import type { NodeId } from '../../core/config.ts';
-import { limits } from '../../core/limits.ts';
 import { acknowledgedWritesSurvive } from '../checkers/acknowledged-writes-survive.ts';
 import type { BrokenPromise } from '../checkers/broken-promise.ts';
 import { causallyLaterWins } from '../checkers/causally-later-wins.ts';
@@ -15,18 +16,31 @@ import { copiesAreExactlyN, type KeysOfNode } from '../checkers/copies-are-exact
 import { clocksNeverRunBack } from '../checkers/clocks-never-run-back.ts';
 import { everythingIsServed } from '../checkers/everything-is-served.ts';
 import { hintsDrain } from '../checkers/hints-drain.ts';
+import { indexSurvivesRestarts, type IndexOfNode } from '../checkers/index-survives-restarts.ts';
 import { keysAreRegisters } from '../checkers/keys-are-registers.ts';
+import { lossesStayWithinTheLevel, mayBeLostToPower } from '../checkers/losses-stay-within-the-level.ts';
 import { noInventedValues } from '../checkers/no-invented-values.ts';
+import {
+  nothingIsLeftOver,
+  nothingPilesUp,
+  type LoadBounds,
+  type LoadSample,
+  type NetworkLoad,
+} from '../checkers/nothing-piles-up.ts';
 import { readsNeverGoBack } from '../checkers/reads-never-go-back.ts';
 import { replicasConverge, type CopiesOfKey, type SumsOfPartition } from '../checkers/replicas-converge.ts';
-import { FaultInjector } from '../fault-injector.ts';
-import type { History, ReadOperation } from '../history.ts';
+import { valuesExpireOnTime } from '../checkers/values-expire-on-time.ts';
+import { slowDisk } from '../disk-latency.ts';
+import { clockStepMsMax, FaultInjector, pauseMicrosMax } from '../fault-injector.ts';
+import type { History, Operation, ReadOperation, WriteOperation } from '../history.ts';
+import { copiesOf, indexOf, keysOf, ownersOf, sumsOf } from '../held-by-nodes.ts';
+import { LoadWatch } from '../load-watch.ts';
 import { plannedCluster } from '../planned-cluster.ts';
 import { SimClient } from '../sim-client.ts';
 import type { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
-import type { SwarmPlan } from '../swarm-plan.ts';
+import { losesDurableBytes, powerTakesWrites, type SwarmPlan } from '../swarm-plan.ts';
 import { keyName, runWorkload } from '../workload.ts';
 
 /** What a run found and how much it did. */
@@ -58,18 +72,24 @@ export const rarePaths: readonly string[] = [
   'store.compacted',
 ];
 
-/** A node needs this long at most to start: it may have to wait a second for its own clock. */
-const startWithinMicros = 30_000_000;
-/** Connections come back and silence is noticed within this time. */
-const readyWithinMicros = 30_000_000;
+/** A node needs this long at most to start: it may have to wait two seconds for its own clock. */
+const startWithinMicros = 5_000_000;
+/** A connection that went silent is given up within six seconds, and dialled again within one more. */
+const readyWithinMicros = 10_000_000;
 /** Hints go out with pauses of up to ten seconds between attempts. */
-const drainWithinMicros = 60_000_000;
+const drainWithinMicros = 15_000_000;
 /** Owners have compared by then, a few times if need be, and have nothing left to fetch. */
 const levelWithinMicros = 60_000_000;
+/** A read of nodes that are all well takes some round trips and a sync. */
+const servedWithinMicros = 200_000;
 /** Starts that met a failing disk have given up by then. */
 const mendMicros = 2_000_000;
+/** Timers of a process that stood still are late by as much as it stood still, more than once perhaps. */
+const pausesInARow = 4;
 /** Repairs behind the last reads are done within this time. */
 const repairMicros = 5_000_000;
+
+const encoder = new TextEncoder();
 
 /** Runs a plan; `openStore` opens stores with the sizes that the plan asks for, and `history` is filled. */
 export async function durableWrites(
@@ -88,69 +108,138 @@ class DurableWrites {
   readonly #history: History;
   readonly #client: SimClient;
   readonly #troubles: string[] = [];
+  /** Disks that may have lost what was durable: their nodes' copies are no evidence. */
+  readonly #frail: ReadonlySet<string>;
 
   constructor(world: World, plan: SwarmPlan, openStore: OpenStore, history: History) {
     this.#world = world;
     this.#plan = plan;
     this.#history = history;
     this.#cluster = plannedCluster(world, plan, openStore);
+    const frail = losesDurableBytes(plan) ? this.#cluster.nodes.slice(0, plan.frailNodes) : [];
+    this.#frail = new Set(frail.map((node) => node.id));
     const random = world.random.fork('checking client');
     this.#client = new SimClient({ world, history: this.#history, random });
   }
 
   async run(): Promise<ScenarioReport> {
-    const history = this.#history;
-    await this.#cluster.startAll(startWithinMicros);
-    const injector = new FaultInjector({ world: this.#world, cluster: this.#cluster, plan: this.#plan });
-    injector.start();
-    const { workload } = this.#plan;
-    await runWorkload({ world: this.#world, cluster: this.#cluster, workload, history });
-    injector.stop();
+    const { operations } = this.#history;
+    const { bounds, samples, faults } = await this.#letThingsFail();
+    const faultyHistory = [...operations];
+    const powerLosses = this.#cluster.nodes.flatMap((node) => node.powerLosses);
+    if (this.#plan.faults.clockSteps) this.#letHoursPass();
     await this.#forgiveFailedDisks();
-    const faultyHistory = [...history.operations];
     await this.#comeToRest();
     // Before anybody reads: what a hint never reached, owners have found by comparing.
-    const copiesBeforeReads = await this.#copies();
-    const sums = this.#sums();
-    const holdings = await this.#holdings();
+    const levelled = await this.#whatIsHeld();
     const firstReads = await this.#readAll({});
     const hints = this.#cluster.nodes.map((node) => ({ node: node.id, hints: node.store?.hints() ?? [] }));
-    const copies = await this.#readEverywhere();
-    this.#world.narrator?.tell('all nodes lose power once more');
-    this.#cluster.powerLoss('lose');
-    await this.#comeToRest();
+    await this.#readAll({ r: this.#plan.quorum.n });
+    await this.#world.sleep(repairMicros);
+    const repaired = await this.#whatIsHeld();
+    const leftOver = nothingIsLeftOver({ ...this.#loadNow(), bounds });
+    await this.#losePowerOnceMore();
+    const afterPower = await this.#whatIsHeld();
     const lastReads = await this.#readAll({});
+    const fromLog = await this.#startFromLogAlone();
     const finalReads = [...firstReads, ...lastReads];
-    const { r, n } = this.#plan.quorum;
-    const readQuorumsMeet = 2 * r > n;
+    const mayBeLost = (write: WriteOperation): boolean => mayBeLostToPower(write, powerLosses);
     return {
       broken: [
-        ...acknowledgedWritesSurvive({ history: faultyHistory, finalReads }),
-        ...noInventedValues({ history: history.operations }),
-        ...(this.#quorumsAlwaysMeet()
-          ? readsNeverGoBack({ history: history.operations, readQuorumsMeet })
-          : []),
-        // One node stamps all writes in their order; among several each client knows only what it saw itself.
-        ...(this.#quorumsAlwaysMeet() && readQuorumsMeet
-          ? keysAreRegisters({ history: history.operations, stampsFollowTime: this.#plan.nodes === 1 })
-          : []),
+        ...acknowledgedWritesSurvive({
+          history: faultyHistory,
+          finalReads,
+          ...(powerTakesWrites(this.#plan) ? { mayBeLost } : {}),
+        }),
+        ...lossesStayWithinTheLevel({
+          durability: this.#plan.durability,
+          powerLosses,
+          slackMicros: syncSlackMicros(this.#plan),
+        }),
+        ...this.#judgeHistory(operations),
         ...hintsDrain({ hints }),
-        ...causallyLaterWins({ history: history.operations }),
-        ...clocksNeverRunBack({ history: history.operations }),
-        ...replicasConverge({ copies: [...copiesBeforeReads, ...copies], sums }),
-        ...copiesAreExactlyN({ holdings, ownersOf: (key) => this.#ownersOf(key) }),
-        ...everythingIsServed({ troubles: this.#troubles, finalOperations: finalReads }),
+        ...[levelled, repaired, afterPower].flatMap((held) => replicasConverge(held)),
+        ...copiesAreExactlyN({
+          holdings: levelled.holdings,
+          ownersOf: (key) => ownersOf(this.#cluster, key),
+        }),
+        ...indexSurvivesRestarts({
+          before: repaired.indexes,
+          after: afterPower.indexes,
+          startedFrom: 'checkpoint and log',
+        }),
+        ...indexSurvivesRestarts({
+          before: repaired.indexes,
+          after: fromLog,
+          startedFrom: 'the log alone',
+        }),
+        ...nothingPilesUp({ samples, bounds }),
+        ...leftOver,
+        ...everythingIsServed({
+          troubles: this.#troubles,
+          finalOperations: finalReads,
+          withinMicros: servedWithinMicros,
+        }),
       ],
-      operations: history.operations.length,
+      operations: operations.length,
       acknowledged: faultyHistory.filter((operation) => operation.end?.outcome.kind === 'stored').length,
-      faults: injector.injected,
+      faults,
     };
+  }
+
+  /** Clients work while things fail, until both are done. */
+  async #letThingsFail(): Promise<{
+    readonly bounds: LoadBounds;
+    readonly samples: readonly LoadSample[];
+    readonly faults: number;
+  }> {
+    const { workload } = this.#plan;
+    const [world, cluster] = [this.#world, this.#cluster];
+    await cluster.startAll(startWithinMicros);
+    const watch = new LoadWatch({ world, cluster });
+    void watch.run();
+    const injector = new FaultInjector({ world, cluster, plan: this.#plan });
+    injector.start();
+    await runWorkload({ world, cluster, workload, history: this.#history });
+    injector.stop();
+    watch.stop();
+    const bounds = { clients: workload.clients, nodes: this.#plan.nodes };
+    return { bounds, samples: watch.samples, faults: injector.injected };
+  }
+
+  /** What a history alone shows. */
+  #judgeHistory(history: readonly Operation[]): BrokenPromise[] {
+    const { r, n } = this.#plan.quorum;
+    const readQuorumsMeet = 2 * r > n;
+    const registers = this.#quorumsAlwaysMeet() && this.#holdersKeep();
+    // A disk that lies takes a node's clock bound along.
+    const liars = this.#plan.faults.lyingSyncs ? this.#frail : new Set();
+    return [
+      ...noInventedValues({ history }),
+      ...valuesExpireOnTime({ history }),
+      ...(registers ? readsNeverGoBack({ history, readQuorumsMeet }) : []),
+      // One node stamps all writes in their order; among several each client knows only what it saw itself.
+      ...(registers && readQuorumsMeet
+        ? keysAreRegisters({ history, stampsFollowTime: this.#plan.nodes === 1 })
+        : []),
+      ...causallyLaterWins({ history }),
+      ...clocksNeverRunBack({ history: history.filter(({ node }) => !liars.has(node)) }),
+    ];
+  }
+
+  /** All nodes are off for longer than any clock was: a stamp from the future is in the past when they start. */
+  #letHoursPass(): void {
+    this.#world.narrator?.tell('all nodes are off for some hours');
+    for (const node of this.#cluster.nodes) {
+      node.crash({ kind: 'killed', unsynced: 'lose' });
+      node.hardware.jump(clockStepMsMax + 1_000);
+    }
   }
 
   /** A node need not start on a disk that fails; what failed before the disks were mended counts for nothing. */
   async #forgiveFailedDisks(): Promise<void> {
-    const { diskErrors, fullDisks } = this.#plan.faults;
-    if (!diskErrors && !fullDisks) return;
+    const { diskErrors, readErrors, fullDisks } = this.#plan.faults;
+    if (!diskErrors && !readErrors && !fullDisks) return;
     await this.#world.sleep(mendMicros);
     this.#cluster.failedStarts.length = 0;
   }
@@ -158,11 +247,7 @@ class DurableWrites {
   /** Waits until everything runs and all hints are gone. */
   async #comeToRest(): Promise<void> {
     const { nodes } = this.#cluster;
-    if (!(await this.#cluster.startAll(startWithinMicros))) {
-      const down = nodes.filter((node) => node.api === undefined).map((node) => node.id);
-      this.#troubles.push(`not started in time: ${down.join(', ')}`, ...this.#cluster.failedStarts);
-      return;
-    }
+    if (!(await this.#startAll())) return;
     const isReady = (): boolean => nodes.every((node) => node.api?.peers().every((peer) => peer.up) === true);
     if (!(await this.#cluster.waitUntil(isReady, readyWithinMicros))) {
       for (const { id, api } of nodes) this.#troubles.push(`${id} is not ready: ${api?.readiness().message}`);
@@ -171,6 +256,7 @@ class DurableWrites {
     await this.#world.sleep(4_000 * this.#plan.timing.requestTimeoutMs);
     const isDrained = (): boolean => nodes.every((node) => node.store?.hints().length === 0);
     await this.#cluster.waitUntil(isDrained, drainWithinMicros);
+    await this.#readFrailDisks();
     if (!(await this.#cluster.waitUntil(() => this.#isLevel(), levelWithinMicros))) {
       for (const { id, store } of nodes) {
         const cause = store?.status().evidenceLost ?? false;
@@ -180,61 +266,71 @@ class DurableWrites {
     this.#troubles.push(...this.#cluster.failedStarts.splice(0));
   }
 
+  async #startAll(): Promise<boolean> {
+    const { nodes, failedStarts } = this.#cluster;
+    if (await this.#cluster.startAll(startWithinMicros)) return true;
+    const down = nodes.filter((node) => node.api === undefined).map((node) => node.id);
+    this.#troubles.push(`not started in time: ${down.join(', ')}`, ...failedStarts);
+    return false;
+  }
+
+  /** A bit that has flipped is found when somebody reads it, and then healed from the other owners. */
+  async #readFrailDisks(): Promise<void> {
+    const frail = this.#cluster.nodes.filter(({ id }) => this.#frail.has(id));
+    const reads = frail.flatMap(({ api }) => this.#keys().map((key) => api?.local.get(encoder.encode(key))));
+    await Promise.allSettled(reads.map(async (read) => await read));
+  }
+
   /** Whether every node is a witness and all owners hold the same. */
   #isLevel(): boolean {
-    const { nodes } = this.#cluster;
     return (
-      nodes.every(({ store }) => store?.status().evidenceLost === false) &&
-      replicasConverge({ copies: [], sums: this.#sums() }).length === 0
+      this.#cluster.nodes.every(({ store }) => store?.status().evidenceLost === false) &&
+      replicasConverge({ copies: [], sums: sumsOf(this.#cluster, this.#plan.partitions) }).length === 0
     );
   }
 
-  #sums(): SumsOfPartition[] {
-    const { nodes, placement } = this.#cluster;
-    return Array.from({ length: this.#plan.partitions }, (_, partition) => ({
-      partition,
-      sums: placement.owners(partition).flatMap((owner) => {
-        const sum = nodes.find(({ id }) => id === owner)?.store?.partitionSum(partition);
-        return sum === undefined ? [] : [{ node: owner, sum }];
-      }),
-    }));
+  /** What was read and repaired is durable: a power cut that strikes everybody takes nothing. */
+  async #losePowerOnceMore(): Promise<void> {
+    const { nodes } = this.#cluster;
+    if (this.#plan.durability.mode !== 'always') {
+      await Promise.all(nodes.map(async (node) => await node.store?.sync()));
+    }
+    this.#world.narrator?.tell('all nodes lose power once more');
+    this.#cluster.powerLoss('lose');
+    await this.#comeToRest();
   }
 
-  /** All that lies in the own space of each node. */
-  async #holdings(): Promise<KeysOfNode[]> {
-    const decoder = new TextDecoder();
-    return await Promise.all(
-      this.#cluster.nodes.map(async ({ id, api }) => {
-        const entries = (await api?.local.keys({ limit: limits.keysPageMax }))?.entries ?? [];
-        return { node: id, keys: entries.map(({ key }) => decoder.decode(key)) };
-      }),
-    );
+  /** The nodes start without their checkpoints and hint files: what those say is in the log. */
+  async #startFromLogAlone(): Promise<readonly IndexOfNode[]> {
+    this.#world.narrator?.tell('all nodes are killed, and start from their logs alone');
+    for (const node of this.#cluster.nodes) {
+      node.crash({ kind: 'killed', unsynced: 'lose' });
+      for (const path of node.disk.paths()) {
+        if (path.startsWith('snapshot/') || path.endsWith('.hint')) node.disk.removeNow(path);
+      }
+    }
+    await this.#startAll();
+    return await this.#indexes();
   }
 
-  #ownersOf(key: string): readonly NodeId[] {
-    return this.#cluster.nodes[0]?.api?.placementOf(new TextEncoder().encode(key)).owners ?? [];
+  /** What each node's index says, those on frail disks left out. */
+  async #indexes(): Promise<IndexOfNode[]> {
+    const nodes = this.#cluster.nodes.filter(({ id }) => !this.#frail.has(id));
+    return await Promise.all(nodes.map((node) => indexOf(node)));
   }
 
-  /** Reads every key at all its owners at once, which repairs them, and says what each then holds. */
-  async #readEverywhere(): Promise<CopiesOfKey[]> {
-    await this.#readAll({ r: this.#plan.quorum.n });
-    await this.#world.sleep(repairMicros);
-    return await this.#copies();
-  }
-
-  /** What each owner of each key holds on its own disk. */
-  async #copies(): Promise<CopiesOfKey[]> {
-    const encoder = new TextEncoder();
-    return await Promise.all(
-      this.#keys().map(async (key) => {
-        const bytes = encoder.encode(key);
-        const copies = this.#ownersOf(key).map(async (owner) => ({
-          node: owner,
-          record: await this.#cluster.nodes.find((node) => node.id === owner)?.api?.local.get(bytes),
-        }));
-        return { key, copies: await Promise.all(copies) };
-      }),
-    );
+  async #whatIsHeld(): Promise<{
+    readonly copies: readonly CopiesOfKey[];
+    readonly sums: readonly SumsOfPartition[];
+    readonly holdings: readonly KeysOfNode[];
+    readonly indexes: readonly IndexOfNode[];
+  }> {
+    return {
+      copies: await copiesOf(this.#cluster, this.#keys()),
+      sums: sumsOf(this.#cluster, this.#plan.partitions),
+      holdings: await keysOf(this.#cluster),
+      indexes: await this.#indexes(),
+    };
   }
 
   #readAll(options: { readonly r?: number }): Promise<ReadOperation[]> {
@@ -244,12 +340,31 @@ class DurableWrites {
     );
   }
 
+  #loadNow(): { readonly samples: readonly LoadSample[]; readonly network: NetworkLoad } {
+    const [world, cluster] = [this.#world, this.#cluster];
+    const { connections, heldBytes } = cluster.network;
+    const network = { connections, heldBytes, events: world.scheduler.pending };
+    return { samples: new LoadWatch({ world, cluster }).look(), network };
+  }
+
   #keys(): string[] {
     return Array.from({ length: this.#plan.workload.keys }, (_, index) => keyName(index));
+  }
+
+  /** Whether every holder keeps what it has acknowledged. */
+  #holdersKeep(): boolean {
+    return this.#frail.size === 0 && !powerTakesWrites(this.#plan);
   }
 
   /** Without spare nodes, or under `strict`, only owners count, and every R of them meets every W. */
   #quorumsAlwaysMeet(): boolean {
     return this.#plan.quorumMode === 'strict' || this.#plan.nodes === this.#plan.quorum.n;
   }
+}
+
+/** By how much a sync may come late: disks are slow, and a process that stands still starts none. */
+function syncSlackMicros({ disk, faults }: SwarmPlan): number {
+  const slowest = faults.slowDisks ? slowDisk : disk;
+  const pauses = faults.pauses ? pausesInARow * pauseMicrosMax : 0;
+  return 50_000 + 4 * slowest.syncMicrosMax + 20 * slowest.operationMicrosMax + pauses;
 }

@@ -33,17 +33,22 @@ const deletePerMillion = 50_000;
 const startWithinMicros = 30_000_000;
 const restMicros = 15_000_000;
 
-/** The plan with quorums of owners only, every two of which have a replica in common. */
+/**
+ * The plan with quorums of owners only, every two of which have a replica in common, and with disks that keep what
+ * was acknowledged: without either nothing stronger than survival is promised.
+ */
 export function withStrictQuorums(plan: SwarmPlan): SwarmPlan {
   const { n } = plan.quorum;
   const majority = Math.ceil((n + 1) / 2);
   const r = Math.max(plan.quorum.r, majority);
-  return { ...plan, quorumMode: 'strict', quorum: { n, r, w: Math.max(plan.quorum.w, n - r + 1) } };
+  const quorum = { n, r, w: Math.max(plan.quorum.w, n - r + 1) };
+  const faults = { ...plan.faults, bitRot: false, lyingSyncs: false };
+  return { ...plan, quorumMode: 'strict', quorum, durability: { mode: 'always' }, frailNodes: 0, faults };
 }
 
 /** The plan with clocks that all show true time. */
 export function withTrueClocks(plan: SwarmPlan): SwarmPlan {
-  const faults = { ...plan.faults, clockJumps: false };
+  const faults = { ...plan.faults, clockJumps: false, clockSteps: false };
   return { ...plan, clockOffsetMsMax: 0, clockDriftPerMillionMax: 0, faults };
 }
 
