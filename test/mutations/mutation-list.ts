@@ -3,6 +3,7 @@
 import { edgeMutations } from './edge-mutations.ts';
 import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
+import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
 
@@ -11,4 +12,5 @@ export const mutations: readonly Mutation[] = [
   ...healingMutations,
   ...storageMutations,
   ...edgeMutations,
+  ...redisMutations,
 ];

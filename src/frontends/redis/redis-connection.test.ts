@@ -214,6 +214,23 @@ test('a client that asks and does not read is disconnected, with little kept for
   await until(() => harness.frontend.figures.replyBytes === 0);
 });
 
+test('what waits for one client is not overwritten by what is sent to another', async (context) => {
+  const harness = await startRedisHarness(context, { limits: { readStallMs: 30_000 } });
+  harness.node.read = ({ key }) => Promise.resolve(found(Buffer.from(key).toString().repeat(10_000)));
+  const slow = await harness.connect();
+  const quick = await harness.connect();
+  slow.socket.pause();
+  const count = 2_000;
+  slow.send(Buffer.concat(Array.from({ length: count }, () => multibulk('GET', 'a'))));
+  await until(() => harness.sockets[0]?.writableNeedDrain === true);
+  for (let index = 0; index < 20; index++) {
+    quick.send(multibulk('GET', 'b'));
+    assert.equal(await quick.reply(), `$10000\r\n${'b'.repeat(10_000)}\r\n`);
+  }
+  slow.socket.resume();
+  for (const reply of await slow.replies(count)) assert.ok(!reply.includes('b'));
+});
+
 test('a client that stops in the middle of a request is disconnected, an idle one is not', async (context) => {
   const harness = await startRedisHarness(context, { limits: { stallMs: 30 } });
   const idle = await harness.connect();

@@ -88,3 +88,21 @@ test('chunks that were taken stay as they are until the encoder is told to rewin
   encoder.encode(textReply('third'), 2);
   assert.equal(Buffer.concat(encoder.take()).toString(), '$5\r\nother\r\n$5\r\nthird\r\n');
 });
+
+test('giving up chunks gives up no others that were taken before', () => {
+  const taken = fc.array(fc.record({ length: fc.nat(30_000), isGivenUp: fc.boolean() }), { maxLength: 40 });
+  fc.assert(
+    fc.property(taken, (steps) => {
+      const encoder = new ReplyEncoder();
+      const kept: { readonly bytes: Buffer[]; readonly copy: Buffer }[] = [];
+      for (const [index, { length, isGivenUp }] of steps.entries()) {
+        encoder.encode({ kind: 'bulk', value: Buffer.alloc(length, index) }, 2);
+        const bytes = encoder.take();
+        if (isGivenUp) encoder.rewind();
+        else kept.push({ bytes, copy: Buffer.concat(bytes) });
+      }
+      for (const { bytes, copy } of kept) assert.ok(Buffer.concat(bytes).equals(copy));
+    }),
+    { numRuns: 100 },
+  );
+});

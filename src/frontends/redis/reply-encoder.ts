@@ -2,9 +2,9 @@
  * Replies as bytes, RESP2 or RESP3, collected for one socket write.
  *
  * One encoder serves all connections in turn: small replies are written into a slab, a long value goes out as it
- * is, uncopied. Who took the chunks says with `rewind` that the slab may be used again, which is only true once
- * the socket has handed them to the kernel; otherwise the next chunks are laid behind them, and a full slab is
- * left to the collector.
+ * is, uncopied. Who took the chunks says with `rewind` that their part of the slab may be used again, which is only
+ * true once the socket has handed them to the kernel; otherwise the next chunks are laid behind them, and a full slab
+ * is left to the collector.
  */
 
 import { limits } from '../../core/limits.ts';
@@ -12,6 +12,10 @@ import type { ProtocolVersion, Reply } from './reply.ts';
 
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
+/** What most requests are answered with. */
+const ok = Buffer.from('+OK\r\n', 'latin1');
+const nullOfVersion2 = Buffer.from('$-1\r\n', 'latin1');
+const nullOfVersion3 = Buffer.from('_\r\n', 'latin1');
 /** Longest head of a reply: its type, fifteen digits and a sign, the line end. */
 const headBytesMax = 24;
 
@@ -20,6 +24,10 @@ export class ReplyEncoder {
   /** Where the bytes that were not taken yet begin. */
   #start = 0;
   #end = 0;
+  /** Where, in this slab, the chunks begin that will be taken next. */
+  #takeStart = 0;
+  /** Where the chunks begin that were taken last; what lies before it in the slab may still be needed. */
+  #takenFrom = 0;
   #chunks: Buffer[] = [];
   #chunkBytes = 0;
 
@@ -34,13 +42,13 @@ export class ReplyEncoder {
       case 'bulk':
         return this.#bulk(reply.value);
       case 'simple':
-        return this.#line('+', reply.text);
+        return reply.text === 'OK' ? this.#bytes(ok) : this.#line('+', reply.text);
       case 'error':
         return this.#line('-', reply.text);
       case 'integer':
         return this.#head(0x3a, reply.value);
       case 'null':
-        return protocol === 3 ? this.#line('_', '') : this.#line('$', '-1');
+        return this.#bytes(protocol === 3 ? nullOfVersion3 : nullOfVersion2);
       case 'text':
         return this.#bulk(Buffer.from(reply.text, 'utf8'));
       case 'verbatim':
@@ -62,20 +70,23 @@ export class ReplyEncoder {
     }
   }
 
-  /** What was encoded since the last call, in order. The chunks stay as they are until `rewind`. */
+  /** What was encoded since the last call, in order. The chunks stay as they are, unless `rewind` gives them up. */
   take(): Buffer[] {
+    this.#takenFrom = this.#takeStart;
     this.#close();
+    this.#takeStart = this.#end;
     const taken = this.#chunks;
     this.#chunks = [];
     this.#chunkBytes = 0;
     return taken;
   }
 
-  /** Nobody needs the chunks that were taken any more. */
+  /** Nobody needs the chunks that were taken last any more. */
   rewind(): void {
     if (this.#start !== this.#end || this.#chunks.length > 0) return;
-    this.#start = 0;
-    this.#end = 0;
+    this.#start = this.#takenFrom;
+    this.#end = this.#takenFrom;
+    this.#takeStart = this.#takenFrom;
   }
 
   #bulk(value: Uint8Array): void {
@@ -149,6 +160,7 @@ export class ReplyEncoder {
     this.#slab = Buffer.allocUnsafeSlow(limits.redisOutputSlabBytes);
     this.#start = 0;
     this.#end = 0;
+    this.#takeStart = 0;
   }
 
   /** Turns what the slab holds of the current chunk into one. */
