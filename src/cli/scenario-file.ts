@@ -114,6 +114,7 @@ const planSchema = object({
     partitions: fault,
     oneWayPartitions: fault,
     slowLinks: fault,
+    slowOwners: fault,
     resets: fault,
     pauses: fault,
     slowDisks: fault,

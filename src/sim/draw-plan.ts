@@ -109,6 +109,7 @@ function drawFaults(
     partitions: on(),
     oneWayPartitions: random.below(4) === 0,
     slowLinks: on(),
+    slowOwners: random.below(4) === 0,
     resets: on(),
     pauses: random.below(4) === 0,
     slowDisks: random.below(4) === 0,

@@ -8,7 +8,7 @@
 import type { NodeId } from '../core/config.ts';
 import { errorMessageOf } from '../core/errors.ts';
 import type { SimCluster } from './sim-cluster.ts';
-import { healthyLink } from './sim-network.ts';
+import { healthyLink, type LinkConditions } from './sim-network.ts';
 import type { CrashManner, SimNode } from './sim-node.ts';
 import { ordinaryDisk, slowDisk } from './disk-latency.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -19,6 +19,7 @@ import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
 const armedOperationsMax = 40;
 const partitionMicrosMax = 6_000_000;
 const slowLinkMicrosMax = 800_000;
+const slowOwnerMicrosMax = 300_000;
 export const pauseMicrosMax = 3_000_000;
 const readErrorMicrosMax = 4_000_000;
 /** A clock that is stepped is at least an hour off, and at most so many milliseconds. */
@@ -60,6 +61,7 @@ export class FaultInjector {
       partitions: () => void this.#partition(),
       oneWayPartitions: () => void this.#blockOneWay(),
       slowLinks: () => void this.#slowLink(),
+      slowOwners: () => void this.#slowOwner(),
       resets: () => this.#reset(),
       pauses: () => void this.#pause(),
       slowDisks: () => void this.#slowDown(),
@@ -236,6 +238,22 @@ export class FaultInjector {
     });
     await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
     network.setLink(from, to, undefined);
+  }
+
+  async #slowOwner(): Promise<void> {
+    const { network, nodes } = this.#cluster;
+    const slow = this.#someNode().id;
+    const delayMicrosMax = this.#random.between(10_000, slowOwnerMicrosMax);
+    const conditions = { ...network.conditions, delayMicrosMin: delayMicrosMax >>> 1, delayMicrosMax };
+    this.#tell(`all messages of ${slow} take up to ${delayMicrosMax / 1000} ms`);
+    for (const { id } of nodes) this.#setBothLinks(slow, id, conditions);
+    await this.#world.sleep(this.#random.skewed(0, partitionMicrosMax));
+    for (const { id } of nodes) this.#setBothLinks(slow, id, undefined);
+  }
+
+  #setBothLinks(one: NodeId, other: NodeId, conditions: LinkConditions | undefined): void {
+    this.#cluster.network.setLink(one, other, conditions);
+    this.#cluster.network.setLink(other, one, conditions);
   }
 
   #reset(): void {

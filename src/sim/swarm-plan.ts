@@ -40,6 +40,8 @@ export interface FaultKinds {
   readonly oneWayPartitions: boolean;
   /** Single links are much slower than the others for a while: writes reach some owners late. */
   readonly slowLinks: boolean;
+  /** All links of one node are slow for a while, as of a machine that is overloaded. */
+  readonly slowOwners: boolean;
   /** Connections end at any time, also in the midst of a frame. */
   readonly resets: boolean;
   readonly pauses: boolean;
@@ -96,6 +98,7 @@ export const noFaults: FaultKinds = {
   partitions: false,
   oneWayPartitions: false,
   slowLinks: false,
+  slowOwners: false,
   resets: false,
   pauses: false,
   slowDisks: false,
