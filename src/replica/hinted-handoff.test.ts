@@ -110,3 +110,16 @@ test('only the newest version of a key waits for its owner', () =>
     const { count, written } = stage.node(1).hints();
     assert.deepEqual({ count, written }, { count: 1, written: 11 });
   }));
+
+test('a limit of bytes that is hit is counted, and the writes are acknowledged all the same', () =>
+  playOnStage({ hintBytesPerTargetMax: 2_000 }, async ({ machine, node, world }) => {
+    machine(3).crash({ kind: 'killed', unsynced: 'lose' });
+    await world.sleep(second);
+    for (let index = 0; index < 50; index++) {
+      assert.equal((await node(1).put({ key: keyOf(index), value })).kind, 'stored');
+    }
+    await world.sleep(second / 10);
+    const { count, bytes, full, refused } = node(1).hints();
+    assert.ok(count > 10 && bytes <= 2_000, `${count} hints of ${bytes} bytes`);
+    assert.deepEqual([full, refused], [50 - count, 50 - count]);
+  }));

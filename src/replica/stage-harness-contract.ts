@@ -33,11 +33,12 @@ export interface StageOptions {
   readonly timing?: Partial<Timing>;
   readonly hintedHandoff?: boolean;
   readonly antiEntropy?: boolean;
+  readonly hintBytesPerTargetMax?: number;
 }
 
 /** Plays a story on a cluster whose nodes have known each other for two seconds. */
 export function playOnStage(options: StageOptions, story: (stage: Stage) => Promise<void>): Promise<void> {
-  const { nodes = 3, timing = {}, hintedHandoff = true, antiEntropy = true } = options;
+  const { nodes = 3, timing = {}, hintedHandoff = true, antiEntropy = true, hintBytesPerTargetMax } = options;
   const members = Array.from({ length: nodes }, (_, index) => ({
     id: `n${index + 1}` as NodeId,
     weight: 1,
@@ -62,6 +63,7 @@ export function playOnStage(options: StageOptions, story: (stage: Stage) => Prom
           checksum: crc32,
           partitions: config.partitions,
           durability: { mode: 'always' },
+          ...(hintBytesPerTargetMax === undefined ? {} : { hintBytesPerTargetMax }),
         }),
     });
     assert.equal(await cluster.startAll(10 * second), true);
