@@ -51,7 +51,7 @@ logs: install ## what they logged last
 smoke: install ## a put, a get and a delete against the running nodes
 	@$(NPM_RUN) smoke
 
-demo: install ## four failure stories on real processes
+demo: install ## five failure stories on real processes
 	@$(NPM_RUN) demo
 
 kill-%: install ## SIGKILL one node

@@ -1,5 +1,5 @@
 /**
- * The four failure stories of `mini-dynamo demo`, on real processes that are really killed.
+ * The failure stories of `mini-dynamo demo`, on real processes that are really killed.
  *
  * Each story is a list of steps that can fail: what is claimed in a sentence is checked before the sentence
  * gets its ✔. Waits ask for a condition until a bound; none of them sleeps and hopes.
@@ -18,6 +18,8 @@ const keptKeys = 100;
 
 export interface Story {
   readonly title: string;
+  /** False for a cluster that keeps no hints. */
+  readonly hints?: false;
   /** Stops at the first step that fails and resolves to false. */
   readonly tell: (cluster: ThrowawayCluster, steps: Steps) => Promise<boolean>;
 }
@@ -30,6 +32,11 @@ export const stories: readonly Story[] = [
     tell: tellCatchUp,
   },
   { title: '4. A restart keeps the data, after a clean stop and after a power cut', tell: tellRestart },
+  {
+    title: `5. The same ${missedWrites} writes with hints switched off: anti-entropy alone`,
+    hints: false,
+    tell: tellCatchUpWithoutHints,
+  },
 ];
 
 type Step = readonly [sentence: string, action: () => Promise<void>];
@@ -98,6 +105,29 @@ function tellCatchUp(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> 
       },
     ],
     ['no hints are left', () => expectHints(cluster, ['n1', 'n2', 'n3'], (count) => count === 0)],
+  ]);
+}
+
+function tellCatchUpWithoutHints(cluster: ThrowawayCluster, steps: Steps): Promise<boolean> {
+  const keys = Array.from({ length: missedWrites }, (_, index) => `story-5-${index + 1}`);
+  return inOrder(steps, [
+    ['n3 is killed (SIGKILL)', () => cluster.kill('n3')],
+    [
+      `${missedWrites} keys are written while n3 is away, and one is deleted`,
+      async () => {
+        for (const key of keys) await putAt(cluster, 'n1', key, `value of ${key}`);
+        await deleteAt(cluster, 'n1', 'story-5-1');
+      },
+    ],
+    ['nobody keeps a hint', () => expectHints(cluster, ['n1', 'n2'], (count) => count === 0)],
+    ['n3 is started again', () => started(cluster, 'n3')],
+    [
+      `n3 has fetched all ${missedWrites} from the others, and not one was read`,
+      async () => {
+        for (const key of keys.slice(1)) await expectLocal(cluster, 'n3', key, `value of ${key}`);
+        await expectTombstone(cluster, 'n3', 'story-5-1');
+      },
+    ],
   ]);
 }
 
