@@ -21,8 +21,8 @@ before(async () => {
 });
 after(() => cluster.remove());
 
-async function put(id: string, key: string, query = '?w=3'): Promise<void> {
-  const reply = await cluster.client(id).put(key, `value of ${key}`, query);
+async function put(id: string, key: string): Promise<void> {
+  const reply = await cluster.client(id).put(key, `value of ${key}`);
   assert.ok(hasStatus(reply, 204), statusText(reply));
 }
 
@@ -59,6 +59,7 @@ test('a node on an older copy of its disk says so, takes a new incarnation, and 
   await cluster.stop('n3');
   await cp(folder, copy, { recursive: true });
   await cluster.start('n3');
+  await cluster.connected();
   await put('n1', 'after');
   assert.equal(await incarnationOf('n3'), 2);
   await cluster.kill('n3');
