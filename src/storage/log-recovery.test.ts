@@ -10,7 +10,8 @@ import type { LogLevel, Observer } from '../ports/observer.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
 import type { LogStore } from './log-store.ts';
-import { batchHeaderBytes, segmentHeaderBytes } from './segment-format.ts';
+import { batchHeaderBytes, firstGeneration, segmentHeaderBytes } from './segment-format.ts';
+import { segmentPath } from './segment-name.ts';
 import { recordOf } from './store-contract-records.ts';
 
 const n2 = nodeId('n2');
@@ -472,6 +473,22 @@ describe('a start', () => {
     const held = await countHeld(store, records);
     assert.ok(held > records.length / 2 && held < records.length);
     assert.equal(store.status().evidenceLost, 'damaged');
+  });
+
+  test('writes nothing into a segment that a checkpoint takes for finished', async () => {
+    const disk = new SimDisk();
+    const [before, after] = [recordOf({ key: 'before' }), recordOf({ key: 'after' })];
+    await (await openTestStore(disk.session())).merge(before);
+    disk.crash();
+    // The next segment was made, and a crash came before anything was written to it.
+    disk.writeNow(segmentPath({ firstId: 2, lastId: 2, generation: firstGeneration }), new Uint8Array(0));
+    // This start gives the empty segment up, and its stop writes a checkpoint that ends with it.
+    await (await openTestStore(disk.session())).close();
+    disk.crash();
+    await (await openTestStore(disk.session())).merge(after);
+    disk.crash();
+    const store = await openTestStore(disk.session());
+    assert.equal(await countHeld(store, [before, after]), 2);
   });
 
   test('counts the entries of the log on from where they were', async () => {

@@ -233,7 +233,10 @@ class Recovery {
       await disk.remove(segment.path);
       return undefined;
     }
-    let isFit = !segment.damaged && segment.generation === firstGeneration;
+    // What is written behind a checkpoint's back would not be replayed: its position may lie past a segment that was
+    // given up, and then this one counts as finished.
+    const isBehindCheckpoint = segment.firstId < position.segmentId;
+    let isFit = !segment.damaged && segment.generation === firstGeneration && !isBehindCheckpoint;
     if (segment.end < size) {
       try {
         await segment.file.truncate(segment.end);
