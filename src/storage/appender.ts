@@ -30,6 +30,8 @@ export interface AppenderOptions {
   readonly recordBytesMax: number;
   readonly hintBytesPerTargetMax: number;
   readonly hintBytesMax: number;
+  /** Tries to read again what a record lost against although it could not be read. */
+  readonly lookAgain: (space: KeySpace, record: StoredRecord) => void;
 }
 
 export class Appender {
@@ -71,6 +73,8 @@ export class Appender {
         if (order < 0 || (order === 0 && !table.isDamagedAt(slot))) {
           const held: VersionDigest = order === 0 ? version : index.digestOf(space, table, slot);
           this.#operations++;
+          // Owners would bring the older version again and again, and never get the newer one.
+          if (table.isDamagedAt(slot)) this.#options.lookAgain(space, record);
           return Promise.resolve({ changed: false, held });
         }
         heals = order === 0;

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 
 import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
+import { partitionOf } from '../core/token.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore, testClock } from './log-store-harness-contract.ts';
 import type { Store } from './store.ts';
@@ -276,6 +277,20 @@ describe('a failing read', () => {
     recover();
     assert.deepEqual((await store.digest(record.key, record.token))?.dot, record.version.dot);
     await assertHeld(store, record);
+  });
+
+  test('is forgotten when an older version is merged and the disk reads again', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const older = recordOf({ key: 'a', value: 'older', wallMs: 1_000 });
+    const newest = recordOf({ key: 'a', value: 'newest', wallMs: 2_000 });
+    await store.merge(newest);
+    disk.failNext({ operation: 'read' });
+    await assert.rejects(store.get(newest.key, newest.token), { code: 'DISK_READ_FAILED' });
+    const partition = partitionOf(newest.token, 16);
+    assert.equal(store.partitionSum(partition).count, 0, 'other owners are not told of what can not be read');
+    assert.equal((await store.merge(older)).changed, false);
+    assert.equal(store.partitionSum(partition).count, 1);
   });
 
   test('while merging keeps the newer version', async () => {

@@ -55,6 +55,11 @@ export class LogReader {
     return undefined;
   }
 
+  /** Reads a key again that could not be read; when it can be, it is intact from then on. */
+  lookAgain(space: KeySpace, { key, token }: StoredRecord): void {
+    this.get(space, key, token).catch(() => undefined);
+  }
+
   /**
    * What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. What could not be read
    * is tried again: a disk that failed once must not silence the key until somebody reads it in full.

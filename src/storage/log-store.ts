@@ -160,6 +160,7 @@ export class LogStore implements Store {
       }),
       hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
       hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
+      lookAgain: (space, record) => this.#reader.lookAgain(space, record),
     });
     const shared = {
       ...options,
