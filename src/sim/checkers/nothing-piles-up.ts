@@ -38,11 +38,8 @@ export interface NetworkLoad {
 const quietTimersMax = (nodes: number): number => 8 + 3 * nodes;
 /** Heartbeats, and what compares replicas in the background. */
 const quietCallsMax = (nodes: number): number => 4 * nodes;
-/**
- * Events beside timers: frames, connections that are given up after a silence, disk operations, the scenario's own, and
- * timers that were cancelled, which stay until they are due: the deadlines of the last four heartbeats to each peer.
- */
-const quietEventsMax = (nodes: number): number => 20 + 8 * nodes * nodes;
+/** Events beside timers: frames, connections that are given up after a silence, disk operations, the scenario's own. */
+const quietEventsMax = (nodes: number): number => 20 + 4 * nodes * nodes;
 /** Files beside the segments: a lock, a checkpoint and a hint file on their way. */
 const filesBesideSegmentsMax = 8;
 /** What a paused process finds waiting: three seconds of frames, timers and completions. */
