@@ -221,6 +221,8 @@ export const limits = {
   healingShareUrgent: 0.4,
   /** Rounds with an owner that fail or find nothing to fetch are followed by pauses up to so many times the usual one. */
   healingBackoffMax: 8,
+  /** Partitions of which one page of a scan over the cluster asks the owners, one after the other, where they are empty. */
+  scanPartitionsPerPage: 64,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */
@@ -243,12 +245,10 @@ export const limits = {
   redisCopiedReplyBytesMax: 16 * kibibyte,
   /** Keys of one `MGET`, `MSET` or `DEL` that are asked for at once: enough to fill a batch, not a queue. */
   redisKeysAtOnceMax: 64,
-  /** Scans whose cursors are remembered, 200 bytes each. */
-  redisScansMax: 4_096,
   /** `KEYS` is refused past so many: its reply is in memory at once. */
   redisKeysListedMax: 10_000,
-  /** `DBSIZE` counts up to so many one by one (a tenth of a second, in turns), and tells the index's figure past it. */
-  redisKeysCountedMax: 100_000,
+  /** `DBSIZE` asks the owners of all keys while this node holds no more than so many, and tells its own figure past it. */
+  redisKeysCountedMax: 20_000,
   /** An idle client's machine is asked for a sign of life after so long, as in Redis. */
   redisKeepAliveMs: 300_000,
 } as const;

@@ -10,6 +10,7 @@ import type { Dot } from '../core/dot.ts';
 import { StoreError } from '../core/errors.ts';
 import { mergeRecords, supersedes } from '../core/merge.ts';
 import { encodeRecord, readsAsDeleted, type StoredRecord, type VersionFields } from '../core/record.ts';
+import { compareTokens, type Token } from '../core/token.ts';
 import type {
   Health,
   HintStatus,
@@ -24,6 +25,7 @@ import type {
   ReadOutcome,
   RequestOptions,
   RingStatus,
+  ScanOutcome,
   WriteOutcome,
 } from '../replica/node-api.ts';
 import type { AntiEntropyStatus, RepairReport } from '../replica/anti-entropy-status.ts';
@@ -41,6 +43,8 @@ export class MemoryNode implements NodeApi {
   /** Replaces what a write or read comes to. */
   write: ((request: { readonly key: Uint8Array }) => Promise<WriteOutcome>) | undefined;
   read: ((request: { readonly key: Uint8Array }) => Promise<ReadOutcome>) | undefined;
+  /** Replaces what a scan comes to. */
+  scanning: (() => Promise<ScanOutcome>) | undefined;
   /** What an inspection waits for. */
   inspection: Promise<void> | undefined;
   healthNow: Health = { ok: true };
@@ -74,6 +78,15 @@ export class MemoryNode implements NodeApi {
       return { kind: 'missing', digest: version, answered: 2, required: 2 };
     }
     return { kind: 'found', version, answered: 2, required: 2 };
+  }
+
+  async scan({ from, limit }: { readonly from: Token; readonly limit: number }): Promise<ScanOutcome> {
+    if (this.scanning !== undefined) return await this.scanning();
+    const entries = [...this.records.values()]
+      .filter(({ token }) => compareTokens(token, from) >= 0)
+      .sort((left, right) => compareTokens(left.token, right.token));
+    const page = entries.slice(0, limit).map(({ key, version }) => ({ key, digest: version }));
+    return { kind: 'page', entries: page, next: entries[limit]?.token };
   }
 
   readonly local: LocalInspection = {

@@ -10,10 +10,19 @@ import { errorCodeOf, errorMessageOf, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { encodeRecord, type VersionFields } from '../core/record.ts';
 import { coordinateRead } from './coordinate-read.ts';
+import { coordinateScan } from './coordinate-scan.ts';
 import { coordinateWrite } from './coordinate-write.ts';
 import type { Coordination } from './coordination.ts';
-import type { PutRequest, ReadOutcome, RequestOptions, WriteOutcome } from './node-api.ts';
+import type {
+  PutRequest,
+  ReadOutcome,
+  RequestOptions,
+  ScanOutcome,
+  ScanRequest,
+  WriteOutcome,
+} from './node-api.ts';
 import { ReadRepair } from './read-repair.ts';
+import type { TreeResponder } from './tree-responder.ts';
 
 type WriteFields = Omit<VersionFields, 'dot'>;
 
@@ -72,6 +81,17 @@ export class Coordinator {
     } finally {
       this.#inFlight--;
     }
+  }
+
+  /** One page of all keys; `trees` answers for this node's own share. */
+  async scan(request: ScanRequest, trees: Pick<TreeResponder, 'answer'>): Promise<ScanOutcome> {
+    const { quorum, timing } = this.#coordination.config;
+    const { from, limit, r = quorum.r, timeoutMs = timing.requestTimeoutMs } = request;
+    if (this.#stopping) {
+      const message = 'this node is stopping; ask another';
+      return { kind: 'unavailable', code: 'STOPPING', answered: 0, required: r, message };
+    }
+    return await coordinateScan(this.#coordination, trees, { from, limit, r, timeoutMs });
   }
 
   /** Refuses new requests from now on. */

@@ -10,6 +10,7 @@ import type { NodeConfig, NodeId, QuorumSettings } from '../core/config.ts';
 import type { Dot } from '../core/dot.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
+import type { Token } from '../core/token.ts';
 import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
 import type { AntiEntropyStatus, RepairReport } from './anti-entropy-status.ts';
 
@@ -85,6 +86,22 @@ export interface KeyEntry {
   readonly key: Uint8Array;
   readonly digest: VersionDigest;
 }
+
+export interface ScanRequest extends Pick<RequestOptions, 'r' | 'timeoutMs'> {
+  readonly from: Token;
+  readonly limit: number;
+}
+
+/** One page of a scan over the whole cluster. */
+export type ScanOutcome =
+  | {
+      readonly kind: 'page';
+      /** In token order, tombstones and expired versions included. */
+      readonly entries: readonly KeyEntry[];
+      /** Where the next page begins; undefined at the end. */
+      readonly next: Token | undefined;
+    }
+  | Extract<ReadOutcome, { readonly kind: 'unavailable' }>;
 
 /** Inspection of what this very node holds; it never asks another. */
 export interface LocalInspection {
@@ -175,6 +192,12 @@ export interface NodeApi {
   put(request: PutRequest): Promise<WriteOutcome>;
   get(request: RequestOptions & { readonly key: Uint8Array }): Promise<ReadOutcome>;
   delete(request: RequestOptions & { readonly key: Uint8Array }): Promise<WriteOutcome>;
+
+  /**
+   * Keys from a token on, each partition as R of its owners know it. A page ends once it has `limit` keys; it may have
+   * many more, or none although there is a next one.
+   */
+  scan(request: ScanRequest): Promise<ScanOutcome>;
 
   readonly local: LocalInspection;
   health(): Health;

@@ -39,6 +39,8 @@ import type {
   ReadOutcome,
   RequestOptions,
   RingStatus,
+  ScanOutcome,
+  ScanRequest,
   WriteOutcome,
 } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
@@ -103,6 +105,7 @@ export class DynamoNode implements NodeApi {
   readonly #antiEntropy: AntiEntropy;
   readonly #stopping = new AbortController();
   readonly #healing: HealingDesk;
+  readonly #trees: TreeResponder;
   readonly #heartbeat: BackgroundTask;
   #beatDueMs: number | undefined;
 
@@ -171,6 +174,7 @@ export class DynamoNode implements NodeApi {
     }));
     const frameBytesMax = config.valueBytesMax + limits.frameOverheadBytes;
     const trees = new TreeResponder({ self: config.id, store, placement, evidence, frameBytesMax });
+    this.#trees = trees;
     const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, observer }));
     this.#handler = new RequestHandler({
       transport,
@@ -224,6 +228,10 @@ export class DynamoNode implements NodeApi {
 
   delete(request: RequestOptions & { readonly key: Uint8Array }): Promise<WriteOutcome> {
     return this.#coordinator.delete(request);
+  }
+
+  scan(request: ScanRequest): Promise<ScanOutcome> {
+    return this.#coordinator.scan(request, this.#trees);
   }
 
   health(): Health {

@@ -38,6 +38,8 @@ export class TreeResponder {
   readonly #placement: PlacementTable;
   readonly #evidence: Evidence;
   readonly #frameBytesMax: number;
+  /** Where values are short, frames are too. */
+  readonly #recordsBytesMax: number;
 
   constructor(options: {
     readonly self: NodeId;
@@ -52,6 +54,10 @@ export class TreeResponder {
     this.#placement = options.placement;
     this.#evidence = options.evidence;
     this.#frameBytesMax = options.frameBytesMax;
+    this.#recordsBytesMax = Math.min(
+      limits.treeRecordsBytesPerReply,
+      options.frameBytesMax - limits.frameOverheadBytes / 2,
+    );
   }
 
   /** Throws `NOT_OWNER` for what this node doesn't own, `LIMIT_EXCEEDED`, and what the store throws. */
@@ -69,11 +75,11 @@ export class TreeResponder {
         return await listVersions(this.#store, request.ranges, listedVersionsMax);
       case 'fetch-range':
         this.#checkRanges([request.range]);
-        return this.#checked(await this.#store.readRange(request.range, limits.treeRecordsBytesPerReply));
+        return this.#checked(await this.#store.readRange(request.range, this.#recordsBytesMax));
       case 'fetch-tokens': {
         for (const token of request.tokens) this.#checkOwner(partitionOf(token, this.#placement.partitions));
         const { tokens } = request;
-        const { records, rest } = await this.#store.readTokens(tokens, limits.treeRecordsBytesPerReply);
+        const { records, rest } = await this.#store.readTokens(tokens, this.#recordsBytesMax);
         return this.#checked({ records, next: rest[0] });
       }
     }

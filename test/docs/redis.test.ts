@@ -35,9 +35,8 @@ test('docs/redis.md names the limits that hold', () => {
     `${limits.clientPipelineMax} requests of a connection`,
     `up to ${limits.clientOutputBytesMax / 1024 ** 2} MiB`,
     `for ${limits.clientReadStallMs / 1_000} seconds`,
-    `one of its ${grouped(limits.redisScansMax)} latest scans`,
     `past ${grouped(limits.redisKeysListedMax)} keys`,
-    `counts up to ${grouped(limits.redisKeysCountedMax)}`,
+    `holds up to ${grouped(limits.redisKeysCountedMax)} keys`,
   ]) {
     assert.ok(page.replaceAll('\n', ' ').replaceAll('  ', ' ').includes(text), `"${text}" is not there`);
   }

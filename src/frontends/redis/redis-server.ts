@@ -13,7 +13,6 @@ import type { NodeApi } from '../../replica/node-api.ts';
 import { startsRedis } from './first-bytes.ts';
 import { RedisConnection, type RedisConnectionContext, type RedisLimits } from './redis-connection.ts';
 import { ReplyEncoder } from './reply-encoder.ts';
-import { ScanCursors } from './scan-cursors.ts';
 import { Session, type ServerFigures, type ServerView } from './session.ts';
 
 export interface RedisFrontendConfig {
@@ -60,7 +59,6 @@ export function createRedisFrontend(options: {
     wallNow,
     startedAtMs: wallNow(),
     sessions,
-    scanCursors: new ScanCursors(),
     figures,
   };
   const context: RedisConnectionContext = {

@@ -7,7 +7,7 @@
  *   > PING | GET a        several requests in one write
  *   raw "*1\r\n..."        exact bytes on a connection of its own; all that comes until the server closes it
  *   clock +5s             moves the wall clock
- *   writes unknown | refused | fine, reads unavailable | fine
+ *   writes unknown | refused | fine, reads unavailable | fine, scans unavailable
  */
 
 import assert from 'node:assert/strict';
@@ -38,13 +38,16 @@ const refusedWrite: WriteOutcome = {
   code: 'OVERLOADED',
   message: '8192 requests are under way; try again later',
 };
-const noRead: ReadOutcome = {
+const noRead: Extract<ReadOutcome, { kind: 'unavailable' }> = {
   kind: 'unavailable',
   code: 'QUORUM_NOT_MET',
   answered: 1,
   required: 2,
   message: '1 of the required 2 replicas answered the read.',
 };
+
+/** What the last `SCAN` of a connection gave out. */
+const lastCursors = new WeakMap<RawRedisClient, string>();
 
 for (const name of stories) {
   const file = path.join(folder, name);
@@ -95,15 +98,27 @@ async function play(harness: RedisHarness, client: RawRedisClient, line: string)
     case 'reads unavailable':
       node.read = () => Promise.resolve(noRead);
       return [];
+    case 'scans unavailable':
+      node.scanning = () => Promise.resolve(noRead);
+      return [];
     case 'reads fine':
       node.read = undefined;
       return [];
   }
+  if (line.includes('@next')) return await playNext(harness, client, line);
   if (line.startsWith('raw ')) return await playRaw(harness, line.slice(4));
   const requests = line.startsWith('> ') ? line.slice(2).split(' | ') : [line];
   client.send(Buffer.concat(requests.map((request) => multibulk(...wordsOf(request)))));
   const replies = await client.replies(requests.length);
+  const cursor = /^\*2\r\n\$\d+\r\n(\d+)\r\n/.exec(replies[0] ?? '')?.[1];
+  if (cursor !== undefined) lastCursors.set(client, cursor);
   return replies.flatMap(shown);
+}
+
+/** `@next` is the cursor of the scan before. */
+async function playNext(harness: RedisHarness, client: RawRedisClient, line: string): Promise<string[]> {
+  const cursor = lastCursors.get(client) ?? '0';
+  return await play(harness, client, line.replace('@next', cursor));
 }
 
 /** On a connection of its own, because most of these end it. */

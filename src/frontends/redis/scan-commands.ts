@@ -1,24 +1,28 @@
 /**
  * The keys there are: `SCAN`, `KEYS`, `DBSIZE`.
  *
- * All three show the keys that this node holds, live ones only. Where every node owns every key (as many nodes as
- * replicas) that is all of the cluster, but for writes that have not reached this node yet; in a larger cluster scan
- * every node and join what they answer. A key that is there during the whole scan is returned at least once.
+ * All three ask the owners of every partition and rest, as a read does, on R of them. A cursor is the token of the
+ * next key as a number, so it holds at every node, for ever, and for any number of scans. A key that is there during
+ * the whole scan is returned, and once only.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { limits } from '../../core/limits.ts';
 import { readsAsDeleted } from '../../core/record.ts';
-import type { ScanCursor } from '../../storage/store.ts';
+import type { Token } from '../../core/token.ts';
+import type { KeyEntry, ScanOutcome } from '../../replica/node-api.ts';
 import type { Command } from './command.ts';
 import { integerOf, optionOf, syntaxError } from './command-words.ts';
 import { matchesGlob } from './glob.ts';
 import { arrayReply, CommandError, integerReply, textReply, type Reply } from './reply.ts';
 import type { Session } from './session.ts';
+import { errorTextOf } from './store-replies.ts';
 
 type Words = readonly Buffer[];
 
 const defaultCount = 10;
+const firstToken: Token = { high: 0, low: 0 };
+const cursorEnd = 1n << 64n;
 
 export const scanCommands: readonly Command[] = [
   {
@@ -26,7 +30,7 @@ export const scanCommands: readonly Command[] = [
     arity: -2,
     flags: ['readonly'],
     group: 'generic',
-    summary: 'One page of the keys that this node holds.',
+    summary: 'One page of the keys; COUNT is how many at least, unless the partitions asked are empty.',
     syntax: 'cursor [MATCH pattern] [COUNT count] [TYPE type]',
     since: '2.8.0',
     run: scan,
@@ -36,7 +40,7 @@ export const scanCommands: readonly Command[] = [
     arity: 2,
     flags: ['readonly'],
     group: 'generic',
-    summary: 'All keys that this node holds and that match; refused where there are many.',
+    summary: 'All keys that match; refused where there are many.',
     syntax: 'pattern',
     since: '1.0.0',
     run: keys,
@@ -47,7 +51,7 @@ export const scanCommands: readonly Command[] = [
     flags: ['readonly', 'fast'],
     group: 'server',
     summary:
-      'How many keys this node holds; where there are many, deleted ones whose tombstones are kept count too.',
+      'How many keys there are; where there are many, how many this node holds, kept tombstones included.',
     syntax: '',
     since: '1.0.0',
     run: (session) => countKeys(session),
@@ -62,21 +66,11 @@ interface ScanWanted {
 }
 
 async function scan(session: Session, words: Words): Promise<Reply> {
-  const text = words[1]?.toString('latin1', 0, 32) ?? '';
-  const cursor = /^\d{1,20}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(cursor)) throw new CommandError('ERR invalid cursor');
+  const from = tokenOfCursor(words[1]?.toString('latin1', 0, 32) ?? '');
   const { pattern, count, strings } = scanWanted(words);
-  const { scanCursors } = session.server;
-  const after = cursor === 0 ? undefined : scanCursors.find(cursor);
-  if (cursor !== 0 && after === undefined) {
-    throw new CommandError(
-      'ERR invalid cursor: this node does not know it any more; start again with SCAN 0',
-    );
-  }
-  const page = await session.node.local.keys({ after, limit: count });
+  const page = pageOf(await session.node.scan({ from, limit: count }));
   const found = strings ? liveKeys(session, page.entries, pattern) : [];
-  const next = page.next === undefined ? 0 : scanCursors.follow(cursor, page.next);
-  return arrayReply([textReply(String(next)), arrayReply(found)]);
+  return arrayReply([textReply(cursorOf(page.next)), arrayReply(found)]);
 }
 
 function scanWanted(words: Words): ScanWanted {
@@ -102,14 +96,15 @@ function scanWanted(words: Words): ScanWanted {
 }
 
 async function keys(session: Session, words: Words): Promise<Reply> {
-  const held = session.node.storage().keys;
-  if (held > limits.redisKeysListedMax) {
-    throw new CommandError(
-      `ERR KEYS would walk ${held} keys in one go; page through them with SCAN 0 MATCH pattern COUNT 1000`,
-    );
-  }
   const found: Reply[] = [];
-  for await (const entries of pagesOf(session)) found.push(...liveKeys(session, entries, words[1]));
+  for await (const entries of pagesOf(session)) {
+    found.push(...liveKeys(session, entries, words[1]));
+    if (found.length > limits.redisKeysListedMax) {
+      throw new CommandError(
+        `ERR KEYS found more than ${limits.redisKeysListedMax} keys; page through them with SCAN 0 MATCH pattern COUNT 1000`,
+      );
+    }
+  }
   return arrayReply(found);
 }
 
@@ -121,20 +116,23 @@ async function countKeys(session: Session): Promise<Reply> {
   return integerReply(count);
 }
 
-type Entries = Awaited<ReturnType<Session['node']['local']['keys']>>['entries'];
-
-/** All keys of this node, a page at a time; others have their turn between two pages. */
-async function* pagesOf(session: Session): AsyncGenerator<Entries> {
-  let after: ScanCursor | undefined;
-  do {
-    const page = await session.node.local.keys({ after, limit: limits.keysPageMax });
+/** All keys, a page at a time; others have their turn between two pages. */
+async function* pagesOf(session: Session): AsyncGenerator<readonly KeyEntry[]> {
+  let from: Token | undefined = firstToken;
+  while (from !== undefined) {
+    const page = pageOf(await session.node.scan({ from, limit: limits.keysPageMax }));
     yield page.entries;
-    after = page.next;
+    from = page.next;
     await nextTurn();
-  } while (after !== undefined);
+  }
 }
 
-function liveKeys(session: Session, entries: Entries, pattern: Buffer | undefined): Reply[] {
+function pageOf(outcome: ScanOutcome): Extract<ScanOutcome, { kind: 'page' }> {
+  if (outcome.kind === 'page') return outcome;
+  throw new CommandError(errorTextOf(outcome.code, outcome.message));
+}
+
+function liveKeys(session: Session, entries: readonly KeyEntry[], pattern: Buffer | undefined): Reply[] {
   const nowMs = session.server.wallNow();
   const found: Reply[] = [];
   for (const { key, digest } of entries) {
@@ -142,4 +140,15 @@ function liveKeys(session: Session, entries: Entries, pattern: Buffer | undefine
     if (pattern === undefined || matchesGlob(pattern, key)) found.push({ kind: 'bulk', value: key });
   }
   return found;
+}
+
+/** 64 bits, as Redis' own cursors; 0 stands for both the beginning and the end. */
+function cursorOf(next: Token | undefined): string {
+  return next === undefined ? '0' : String((BigInt(next.high) << 32n) | BigInt(next.low));
+}
+
+function tokenOfCursor(text: string): Token {
+  const cursor = /^\d{1,20}$/.test(text) ? BigInt(text) : cursorEnd;
+  if (cursor >= cursorEnd) throw new CommandError('ERR invalid cursor');
+  return { high: Number(cursor >> 32n), low: Number(cursor & 0xffff_ffffn) };
 }

@@ -7,7 +7,6 @@
 import { errorMessageOf } from '../../core/errors.ts';
 import type { NodeApi, PutRequest, RequestOptions, WriteOutcome } from '../../replica/node-api.ts';
 import { CommandError, errorReply, type ProtocolVersion, type Reply } from './reply.ts';
-import type { ScanCursors } from './scan-cursors.ts';
 import { replyOfWrite } from './store-replies.ts';
 
 /** The frontend as its commands see it. */
@@ -20,7 +19,6 @@ export interface ServerView {
   readonly wallNow: () => number;
   readonly startedAtMs: number;
   readonly sessions: ReadonlySet<Session>;
-  readonly scanCursors: ScanCursors;
   readonly figures: Readonly<ServerFigures>;
 }
 

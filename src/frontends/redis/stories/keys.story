@@ -1,4 +1,4 @@
-# SCAN pages through the keys that this node holds
+# SCAN pages through the keys of the cluster in the order of their tokens
 
 SCAN 0
     *2
@@ -12,14 +12,14 @@ SCAN 0
     $1
     0
     *4
+    $6
+    user:1
     $7
     order:1
     $6
-    user:1
+    user:3
     $6
     user:2
-    $6
-    user:3
 SCAN 0 MATCH user:* COUNT 100
     *2
     $1
@@ -28,36 +28,27 @@ SCAN 0 MATCH user:* COUNT 100
     $6
     user:1
     $6
-    user:2
-    $6
     user:3
+    $6
+    user:2
 SCAN 0 COUNT 2
     *2
-    $10
-    4294967297
+    $20
+    11858690481981000289
     *2
-    $7
-    order:1
     $6
     user:1
-SCAN 4294967297 COUNT 2
+    $7
+    order:1
+SCAN @next COUNT 2
     *2
     $1
     0
     *2
     $6
-    user:2
-    $6
     user:3
-SCAN 4294967297 COUNT 2
-    *2
-    $1
-    0
-    *2
     $6
     user:2
-    $6
-    user:3
 SCAN 0 TYPE list
     *2
     $1
@@ -74,10 +65,15 @@ KEYS user:*
 DBSIZE
     :3
 
-# A cursor that this node did not give out is refused.
+# A cursor is a number of 64 bits; any is good, at every node.
 
-SCAN 17
-    -ERR invalid cursor: this node does not know it any more; start again with SCAN 0
+SCAN 18446744073709551615
+    *2
+    $1
+    0
+    *0
+SCAN 18446744073709551616
+    -ERR invalid cursor
 SCAN -1
     -ERR invalid cursor
 SCAN x
@@ -86,3 +82,13 @@ SCAN 0 COUNT 0
     -ERR syntax error
 SCAN 0 MATCH
     -ERR syntax error
+
+# Without a quorum of owners there is no page, rather than half of one.
+
+scans unavailable
+SCAN 0
+    -NOQUORUM 1 of the required 2 replicas answered the read.
+KEYS *
+    -NOQUORUM 1 of the required 2 replicas answered the read.
+DBSIZE
+    -NOQUORUM 1 of the required 2 replicas answered the read.
