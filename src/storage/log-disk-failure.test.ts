@@ -293,6 +293,20 @@ describe('a failing read', () => {
     assert.equal(store.partitionSum(partition).count, 1);
   });
 
+  test('is forgotten when the record is read, also if a merge was what had failed to read it', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const expiring = recordOf({ key: 'a', wallMs: 2_000, expiresAtMs: 9_000_000 });
+    await store.merge(expiring);
+    disk.failNext({ operation: 'read', times: 2 });
+    const older = recordOf({ key: 'a', wallMs: 1_000 });
+    await assert.rejects(async () => await store.merge(older), { code: 'RECORD_CORRUPT' });
+    const partition = partitionOf(expiring.token, 16);
+    assert.equal(store.partitionSum(partition).count, 0);
+    await assertHeld(store, expiring);
+    assert.equal(store.partitionSum(partition).count, 1);
+  });
+
   test('while merging keeps the newer version', async () => {
     const disk = new SimDisk();
     const store = await openTestStore(disk.session());

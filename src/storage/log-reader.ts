@@ -33,8 +33,10 @@ export class LogReader {
     const table = space.table(token);
     const first = table.find(token);
     if (first < 0) return undefined;
-    const places = [this.#index.placeOf(table, first)];
-    for (let slot = table.findNext(first); slot >= 0; slot = table.findNext(slot)) {
+    const places: EntryPlace[] = [];
+    for (let slot = first; slot >= 0; slot = table.findNext(slot)) {
+      // Others mark slots too: merges, scrubs, and the life before this one.
+      if (table.isDamagedAt(slot)) this.#hasDamage = true;
       places.push(this.#index.placeOf(table, slot));
     }
     let failure: unknown;
