@@ -185,7 +185,7 @@ describe('three nodes, asked by Redis clients', () => {
   test('redis-benchmark runs to its end, pipelined or not', async (context) => {
     if (!hasTool(context, 'redis-benchmark')) return;
     const port = portOf('n1');
-    const tests = ['-t', 'ping,set,get,mset', '-n', '1000', '-c', '16', '-d', '100', '-r', '500', '--csv'];
+    const tests = ['-t', 'ping,set,get,mset', '-n', '500', '-c', '16', '-d', '100', '-r', '500', '--csv'];
     for (const pipeline of ['1', '16']) {
       const output = await tool('redis-benchmark', port, [...tests, '-P', pipeline]);
       for (const name of ['PING_INLINE', 'PING_MBULK', 'SET', 'GET', 'MSET (10 keys)']) {

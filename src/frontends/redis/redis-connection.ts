@@ -43,6 +43,8 @@ export interface RedisConnectionContext {
 const busy = errorReply('BUSY clients of this node have not taken the replies that are queued for them');
 /** A connection with less than this under way is not the one that fills the memory. */
 const modestBytes = 64 * 1024;
+/** Entries that an idle connection keeps for its next requests: a usual pipeline, and no more for ten thousand of them. */
+const sparesMax = 32;
 
 export class RedisConnection {
   readonly #socket: Socket;
@@ -109,7 +111,7 @@ export class RedisConnection {
       this.#doneBytes -= head.replyBytes;
       this.#queue.shift();
       head.clear();
-      if (this.#spare.length < limits.pipelineMax) this.#spare.push(head);
+      if (this.#spare.length < sparesMax) this.#spare.push(head);
     }
     this.#write(encoder.take());
     if (this.#socket.writableLength === 0) encoder.rewind();
