@@ -126,6 +126,8 @@ const planSchema = object({
     clockJumps: fault,
     clockSteps: fault,
     bitRot: fault,
+    oldDisks: fault,
+    emptyDisks: fault,
     lyingSyncs: fault,
   }),
   frailNodes: integer(0, nodesMax).default(0),
@@ -208,8 +210,8 @@ function contradictionsOf(plan: SwarmPlan): string[] {
         'durable: fewer than w, and reads need others to answer',
     ],
     [
-      (faults.bitRot || faults.lyingSyncs) && frailNodes === 0,
-      'plan.faults.bitRot and .lyingSyncs strike frail nodes, and plan.frailNodes is 0',
+      (faults.bitRot || faults.oldDisks || faults.emptyDisks || faults.lyingSyncs) && frailNodes === 0,
+      'plan.faults.bitRot, .oldDisks, .emptyDisks and .lyingSyncs strike frail nodes, and plan.frailNodes is 0',
     ],
     [
       durability.mode !== 'always' && (faults.diskErrors || faults.readErrors || faults.fullDisks),

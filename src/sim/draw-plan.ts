@@ -118,7 +118,9 @@ function drawFaults(
     fullDisks: crash() && on() && canFail,
     clockJumps: on(),
     clockSteps: random.below(8) === 0,
-    bitRot: frailNodes > 0,
+    bitRot: frailNodes > 0 && on(),
+    oldDisks: frailNodes > 0 && on(),
+    emptyDisks: frailNodes > 0 && on(),
     // Never drawn: a plan of its own switches it on.
     lyingSyncs: false,
   };

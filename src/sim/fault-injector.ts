@@ -22,6 +22,8 @@ const slowLinkMicrosMax = 800_000;
 const slowOwnerMicrosMax = 300_000;
 export const pauseMicrosMax = 3_000_000;
 const readErrorMicrosMax = 4_000_000;
+/** A disk is set back by up to so much. */
+const oldDiskMicrosMax = 6_000_000;
 /** A clock that is stepped is at least an hour off, and at most so many milliseconds. */
 const clockStepMsMin = 3_600_000;
 export const clockStepMsMax = 3 * clockStepMsMin;
@@ -73,6 +75,8 @@ export class FaultInjector {
       clockJumps: () => this.#setClock(this.#someNode()),
       clockSteps: () => void this.#stepClock(),
       bitRot: () => this.#rot(),
+      oldDisks: () => void this.#setBackDisk(),
+      emptyDisks: () => this.#random.pick(this.#frailNodes()).replaceDisk(),
       lyingSyncs: () => undefined,
     };
     const { faults } = this.#plan;
@@ -322,6 +326,14 @@ export class FaultInjector {
     const offset = this.#random.below(length);
     this.#tell(`a bit flips in ${path} of ${id}, byte ${offset}`);
     disk.corrupt(path, offset, 1 << this.#random.below(8));
+  }
+
+  /** What a disk holds now comes back after a while, whatever was written meanwhile. */
+  async #setBackDisk(): Promise<void> {
+    const node = this.#random.pick(this.#frailNodes());
+    const snapshot = node.snapshotDisk();
+    await this.#world.sleep(this.#random.skewed(0, oldDiskMicrosMax));
+    if (!this.#stopped) node.rollBackDisk(snapshot);
   }
 
   async #fillDisk(): Promise<void> {

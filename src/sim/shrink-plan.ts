@@ -117,7 +117,10 @@ function addSizes(plan: SwarmPlan, add: Add): void {
   less('valueBytesMax', workload.valueBytesMin);
   for (const divisor of [Infinity, 4]) less('pauseMicrosMax', Math.floor(workload.pauseMicrosMax / divisor));
   if (plan.frailNodes > 0)
-    add('no frail nodes', { frailNodes: 0, faults: { ...plan.faults, bitRot: false, lyingSyncs: false } });
+    add('no frail nodes', {
+      frailNodes: 0,
+      faults: { ...plan.faults, bitRot: false, oldDisks: false, emptyDisks: false, lyingSyncs: false },
+    });
   if (plan.durability.mode !== 'always') add('durability always', { durability: { mode: 'always' } });
   if (plan.partitions > 1) add('one partition', { partitions: 1 });
 }

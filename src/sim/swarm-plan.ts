@@ -61,6 +61,10 @@ export interface FaultKinds {
   readonly clockSteps: boolean;
   /** Bits flip in the durable log and checkpoints of frail nodes. */
   readonly bitRot: boolean;
+  /** Frail nodes come back with an older state of their disk, as from a backup. */
+  readonly oldDisks: boolean;
+  /** Frail nodes come back with an empty disk. */
+  readonly emptyDisks: boolean;
   /** Syncs of frail nodes succeed and make nothing durable. */
   readonly lyingSyncs: boolean;
 }
@@ -110,6 +114,8 @@ export const noFaults: FaultKinds = {
   clockJumps: false,
   clockSteps: false,
   bitRot: false,
+  oldDisks: false,
+  emptyDisks: false,
   lyingSyncs: false,
 };
 
@@ -121,9 +127,10 @@ export function frailNodesMax({ n, r, w }: QuorumSettings): number {
   return Math.max(0, Math.min(w - 1, n - r, Math.floor((n - 1) / 2)));
 }
 
-/** Whether disks lose what was durable. */
+/** Whether disks lose what was durable; only those of frail nodes ever do. */
 export function losesDurableBytes(plan: SwarmPlan): boolean {
-  return plan.frailNodes > 0 && (plan.faults.bitRot || plan.faults.lyingSyncs);
+  const { bitRot, oldDisks, emptyDisks, lyingSyncs } = plan.faults;
+  return plan.frailNodes > 0 && (bitRot || oldDisks || emptyDisks || lyingSyncs);
 }
 
 /** Whether a power cut may take what was acknowledged, as `interval` and `never` allow. */

@@ -1,6 +1,6 @@
 /**
- * A node stamps each write later than those it had stamped before, over restarts and whatever its wall
- * clock does; no dot is given twice.
+ * An actor stamps each write later than those it had stamped before, over restarts and whatever the wall clock of
+ * its node does; no dot is given twice. A node that lost its disk, or whose disk was set back, is a new actor.
  */
 
 import { formatDot } from '../../core/dot.ts';
@@ -14,7 +14,7 @@ const promise = 'clocks-never-run-back';
 export function clocksNeverRunBack(evidence: { readonly history: readonly Operation[] }): BrokenPromise[] {
   const broken: BrokenPromise[] = [];
   const byDot = new Map<string, Operation>();
-  for (const [node, operations] of byNode(evidence.history)) {
+  for (const [actor, operations] of byActor(evidence.history)) {
     const floor = new VersionFloor(operations, mintedDot);
     for (const operation of operations) {
       const dot = mintedDot(operation);
@@ -32,19 +32,21 @@ export function clocksNeverRunBack(evidence: { readonly history: readonly Operat
       // Of two that overlap either may be stamped first, so only one that had ended binds the next.
       const before = floor.before(operation.startMicros);
       if (before === undefined || compareTimes(dot, before.dot) > 0) continue;
-      const message = `${node} stamped #${operation.id} ${name}, after #${before.operation.id} ${formatDot(before.dot)}`;
+      const message = `${actor} stamped #${operation.id} ${name}, after #${before.operation.id} ${formatDot(before.dot)}`;
       broken.push({ promise, key: operation.key, message });
     }
   }
   return broken;
 }
 
-function byNode(operations: readonly Operation[]): Map<string, Operation[]> {
-  const nodes = new Map<string, Operation[]>();
+function byActor(operations: readonly Operation[]): Map<string, Operation[]> {
+  const actors = new Map<string, Operation[]>();
   for (const operation of operations) {
-    const held = nodes.get(operation.node);
-    if (held === undefined) nodes.set(operation.node, [operation]);
+    const actor = mintedDot(operation)?.actor;
+    if (actor === undefined) continue;
+    const held = actors.get(actor);
+    if (held === undefined) actors.set(actor, [operation]);
     else held.push(operation);
   }
-  return nodes;
+  return actors;
 }

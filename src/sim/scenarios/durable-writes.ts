@@ -212,8 +212,9 @@ class DurableWrites {
     const { r, n } = this.#plan.quorum;
     const readQuorumsMeet = 2 * r > n;
     const registers = this.#quorumsAlwaysMeet() && this.#holdersKeep();
-    // A disk that lies takes a node's clock bound along.
-    const liars = this.#plan.faults.lyingSyncs ? this.#frail : new Set();
+    // A disk that lies, or is set back, takes its node's clock bound along, and nobody notices before it meets a peer.
+    const { lyingSyncs, oldDisks } = this.#plan.faults;
+    const forgetful: ReadonlySet<string> = lyingSyncs || oldDisks ? this.#frail : new Set();
     return [
       ...noInventedValues({ history }),
       ...valuesExpireOnTime({ history }),
@@ -223,7 +224,7 @@ class DurableWrites {
         ? keysAreRegisters({ history, stampsFollowTime: this.#plan.nodes === 1 })
         : []),
       ...causallyLaterWins({ history }),
-      ...clocksNeverRunBack({ history: history.filter(({ node }) => !liars.has(node)) }),
+      ...clocksNeverRunBack({ history: history.filter(({ node }) => !forgetful.has(node)) }),
     ];
   }
 

@@ -42,7 +42,7 @@ export function withStrictQuorums(plan: SwarmPlan): SwarmPlan {
   const majority = Math.ceil((n + 1) / 2);
   const r = Math.max(plan.quorum.r, majority);
   const quorum = { n, r, w: Math.max(plan.quorum.w, n - r + 1) };
-  const faults = { ...plan.faults, bitRot: false, lyingSyncs: false };
+  const faults = { ...plan.faults, bitRot: false, oldDisks: false, emptyDisks: false, lyingSyncs: false };
   return { ...plan, quorumMode: 'strict', quorum, durability: { mode: 'always' }, frailNodes: 0, faults };
 }
 
