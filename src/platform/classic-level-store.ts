@@ -19,6 +19,7 @@ import type { Checksum } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
+import { compareDots } from '../core/dot.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
@@ -203,6 +204,11 @@ class ClassicLevelStore implements Store {
 
   dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
     return this.#run(({ floorKeeper }) => floorKeeper.dropStrays(partition, strays));
+  }
+
+  async removeRecord(record: StoredRecord): Promise<void> {
+    const isToForget = ({ dot }: VersionDigest): boolean => compareDots(dot, record.version.dot) <= 0;
+    await this.#run(({ writer }) => writer.forget(record, isToForget));
   }
 
   oldestHint(): Promise<OldestHint | undefined> {

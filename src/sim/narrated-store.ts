@@ -83,6 +83,11 @@ export class NarratedStore implements Store {
     return this.#store.dropStrays(partition, strays);
   }
 
+  async removeRecord(record: StoredRecord): Promise<void> {
+    await this.#store.removeRecord(record);
+    this.#tell(record.key, `${describeVersion(record.version)} removed: it belongs to others`);
+  }
+
   oldestHint(): ReturnType<Store['oldestHint']> {
     return this.#store.oldestHint();
   }

@@ -256,8 +256,12 @@ export class LogStore implements Store {
 
   async removeHint(target: NodeId, record: StoredRecord): Promise<void> {
     this.#checkWritable();
-    const { key, token, version } = record;
-    await this.#appender.drop(this.#index.space(target), { key, token, dot: version.dot });
+    await this.#appender.drop(this.#index.space(target), { ...record, dot: record.version.dot });
+  }
+
+  async removeRecord(record: StoredRecord): Promise<void> {
+    this.#checkWritable();
+    await this.#appender.drop(this.#index.own, { ...record, dot: record.version.dot });
   }
 
   async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
@@ -288,13 +292,9 @@ export class LogStore implements Store {
 
   async dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
     this.#checkWritable();
-    const parts = {
-      index: this.#index,
-      entries: this.#entries,
-      appender: this.#appender,
-      floors: this.#floors,
-    };
-    return await dropStrays(parts, partition, strays);
+    const [index, entries] = [this.#index, this.#entries];
+    const [appender, floors] = [this.#appender, this.#floors];
+    return await dropStrays({ index, entries, appender, floors }, partition, strays);
   }
 
   async oldestHint(): Promise<OldestHint | undefined> {

@@ -14,6 +14,7 @@ import { contractOfEvidence } from './store-contract-evidence.ts';
 import { contractOfFloors } from './store-contract-floor.ts';
 import { contractOfHints } from './store-contract-hints.ts';
 import { contractOfMerging } from './store-contract-merge.ts';
+import { contractOfRemoval } from './store-contract-removal.ts';
 import { contractOfScans } from './store-contract-scan.ts';
 import { contractOfScrubs } from './store-contract-scrub.ts';
 import { contractOfStatus } from './store-contract-status.ts';
@@ -71,6 +72,7 @@ export function storeContract(name: string, factory: StoreFactory): void {
     describe('sums and ranges', () => contractOfTrees(withStore));
     describe('evidence', () => contractOfEvidence(withStore));
     describe('hints', () => contractOfHints(withStore));
+    describe('removal', () => contractOfRemoval(withStore));
     describe('stability floors', () => contractOfFloors(withStore));
     describe('durability', () => contractOfDurability(withStore));
     describe('scrubs', () => contractOfScrubs(withStore));

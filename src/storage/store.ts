@@ -209,6 +209,11 @@ export interface Store {
    * had kept them from a time before the owners agreed. Durable when it resolves; returns how many there were.
    */
   dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number>;
+  /**
+   * Forgets a record of the own space, unless a newer version has taken its place; durable when it resolves. For what
+   * this node does not own and the owners have: anywhere else it would be a lost write.
+   */
+  removeRecord(record: StoredRecord): Promise<void>;
   /** Rewrites whatever keeps superseded or forgotten entries on the disk. */
   compactNow(): Promise<void>;
 
