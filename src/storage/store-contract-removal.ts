@@ -21,11 +21,8 @@ export function contractOfRemoval(withStore: WithStore): void {
     const tombstone = recordOf({ key: 'tombstone', wallMs: 1_500, tombstone: true });
     assert.ok(left !== undefined && right !== undefined && gone !== undefined && kept !== undefined);
     for (const record of [left, right, gone, kept, tombstone]) await store.merge(record);
-    const [removed, staying]: (readonly StoredRecord[])[] = [
-      [left, gone, tombstone],
-      [right, kept],
-    ];
-    assert.ok(removed !== undefined && staying !== undefined);
+    const removed: readonly StoredRecord[] = [left, gone, tombstone];
+    const staying: readonly StoredRecord[] = [right, kept];
     await Promise.all(removed.map((record) => store.removeRecord(record)));
     for (const life of [() => store, () => harness.crash(), () => harness.reopen()]) {
       const opened: Store = await life();
