@@ -5,7 +5,7 @@
 import type { AntiEntropyStatus, OwnerStatus, RepairReport } from '../replica/anti-entropy-status.ts';
 
 export function antiEntropyJson(status: AntiEntropyStatus): Record<string, unknown> {
-  const { isEnabled, intervalMs, evidence, lastRound, owners } = status;
+  const { isEnabled, intervalMs, evidence, lastRound, owners, hygiene } = status;
   const total = (count: (owner: OwnerStatus) => number): number =>
     owners.reduce((sum, owner) => sum + count(owner), 0);
   return {
@@ -29,6 +29,12 @@ export function antiEntropyJson(status: AntiEntropyStatus): Record<string, unkno
       incomplete_partitions: evidence?.incompletePartitions ?? 0,
     },
     owners: owners.map(ownerJson),
+    foreign: {
+      partitions: hygiene.foreignPartitions,
+      records: hygiene.foreignRecords,
+      handed_over: hygiene.handedOver,
+      last_error: hygiene.lastError,
+    },
   };
 }
 

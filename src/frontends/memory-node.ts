@@ -165,6 +165,7 @@ export class MemoryNode implements NodeApi {
       partitions: 1,
       state: 'done' as const,
       fetched: 3,
+      hygiene: { foreignPartitions: 1, foreignRecords: 6, handedOver: 2, lastError: 'n3 is down' },
       sent: 4,
       error: '',
     };

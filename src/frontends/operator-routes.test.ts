@@ -281,6 +281,7 @@ test('a repair is about everything, a partition, or the partition of a key', asy
   for (const body of [{}, { partition: 9 }, { key: 'a' }]) {
     assert.deepEqual(await posted(harness, '/internal/repair', body), result);
   }
+    foreign: { partitions: 1, records: 6, handed_over: 2, last_error: 'n3 is down' },
   assert.deepEqual(harness.node.repaired, [undefined, [9], [5]]);
   for (const body of [{ partition: 256 }, { partition: 1, key: 'a' }, { partition: -1 }, { all: true }]) {
     assert.equal((await post(harness, '/internal/repair', body)).status, 400, JSON.stringify(body));

@@ -6,6 +6,7 @@ import type { NodeId } from '../core/config.ts';
 import type { EvidenceCause } from '../storage/store.ts';
 import type { Evidence } from './evidence.ts';
 import type { PartitionRound } from './healing-session.ts';
+import type { HygieneStatus } from './ownership-hygiene.ts';
 
 /** One other owner, as this node's rounds with it have gone. */
 export interface ComparedOwner {
@@ -71,6 +72,8 @@ export interface AntiEntropyStatus {
       }
     | undefined;
   readonly owners: readonly OwnerStatus[];
+  /** Records that this node holds and others own. */
+  readonly hygiene: HygieneStatus;
 }
 
 /** How far a repair is with one other owner. */
@@ -96,8 +99,9 @@ export function statusOf(options: {
   readonly intervalMs: number;
   readonly nowMs: number;
   readonly lastRound: AntiEntropyStatus['lastRound'];
+  readonly hygiene: HygieneStatus;
 }): AntiEntropyStatus {
-  const { owners, evidence, isEnabled, intervalMs, nowMs, lastRound } = options;
+  const { owners, evidence, isEnabled, intervalMs, nowMs, lastRound, hygiene } = options;
   const { cause, incomplete } = evidence;
   return {
     isEnabled,
@@ -105,6 +109,7 @@ export function statusOf(options: {
     evidence: cause === undefined ? undefined : { cause, incompletePartitions: incomplete },
     lastRound,
     owners: owners.map((owner) => ownerStatus(owner, nowMs)),
+    hygiene,
   };
 }
 

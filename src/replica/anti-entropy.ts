@@ -21,6 +21,7 @@ import type { Coordination } from './coordination.ts';
 import type { Evidence } from './evidence.ts';
 import { HealingPace } from './healing-pace.ts';
 import { HealingSession, type PartitionRound } from './healing-session.ts';
+import { OwnershipHygiene } from './ownership-hygiene.ts';
 import { OwnerExchange } from './owner-exchange.ts';
 import { sharedPartitions } from './owned-partitions.ts';
 
@@ -46,6 +47,7 @@ export class AntiEntropy {
   readonly #pace: HealingPace;
   readonly #owners = new Map<NodeId, ComparedOwner>();
   readonly #forced = new Map<NodeId, ForcedRound>();
+  readonly #hygiene: OwnershipHygiene;
   readonly #task: BackgroundTask;
   #lastRound: AntiEntropyStatus['lastRound'];
 
@@ -62,6 +64,7 @@ export class AntiEntropy {
     this.#incarnationOf = options.incarnationOf;
     this.#isEnabled = coordination.config.antiEntropy !== false;
     this.#pace = new HealingPace(coordination.clock);
+    this.#hygiene = new OwnershipHygiene({ coordination, store, pace: this.#pace });
     for (const [peer, partitions] of sharedPartitions(coordination.placement, coordination.config.id)) {
       this.#owners.set(peer, {
         ...{ peer, partitions, rounds: new Map(), isDifferent: false, dueAtMs: 0, pauses: 1 },
@@ -82,11 +85,12 @@ export class AntiEntropy {
   async start(): Promise<void> {
     await this.#settleEvidence();
     this.#task.start();
+    if (this.#isEnabled) this.#hygiene.start();
   }
 
   /** Ends the round under way at its next exchange. */
   async stop(): Promise<void> {
-    await this.#task.stop();
+    await Promise.all([this.#task.stop(), this.#hygiene.stop()]);
   }
 
   /** What this node holds of the partitions that a peer owns as well; undefined when there are none. */
@@ -163,6 +167,7 @@ export class AntiEntropy {
       intervalMs: this.#coordination.config.timing.antiEntropyMs,
       nowMs: this.#nowMs(),
       lastRound: this.#lastRound,
+      hygiene: this.#hygiene.status(),
     });
   }
 

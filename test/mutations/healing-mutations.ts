@@ -76,6 +76,14 @@ export const healingMutations: readonly Mutation[] = [
     tests: ['src/protocol/message-codec.test.ts'],
   },
   {
+    name: 'handed-over-only-when-all-owners-have-it',
+    promise: 'a node that holds what others own forgets it only after every owner has it durable',
+    file: 'src/replica/ownership-hygiene.ts',
+    find: 'if (waiting.size === 0) end(undefined);',
+    replace: 'if (waiting.size < owners.length) end(undefined);',
+    tests: ['src/replica/ownership-hygiene.test.ts'],
+  },
+  {
     name: 'only-owners-are-healed-from',
     promise: 'a node tells sums and records only of what it owns',
     file: 'src/replica/tree-responder.ts',

@@ -1,0 +1,168 @@
+/**
+ * Ownership hygiene: a record lies on its N owners and on nobody else's disk.
+ *
+ * After a change of the nodes file a node may hold records of partitions that it does not own any more. They are handed
+ * to all owners like any other record, and each is forgotten here only after every one of its owners has said that it,
+ * or a later version, is durable there. Until then it stays, whoever is away: this may be the last copy.
+ */
+
+import type { NodeId } from '../core/config.ts';
+import { treeRange, treeRoot } from '../core/hash-tree.ts';
+import { limits } from '../core/limits.ts';
+import type { StoredRecord } from '../core/record.ts';
+import type { TokenRange } from '../core/token.ts';
+import type { Store } from '../storage/store.ts';
+import { BackgroundTask } from './background-task.ts';
+import { sendRecord, type Coordination } from './coordination.ts';
+import type { HealingPace } from './healing-pace.ts';
+
+/** How often foreign partitions are looked for; what is refused or unreachable is tried again then. */
+const lookMs = 10_000;
+
+export interface HygieneStatus {
+  /** Partitions that others own, and of which this node holds records. */
+  readonly foreignPartitions: number;
+  readonly foreignRecords: number;
+  /** Records that all owners have, and that were forgotten here since the start. */
+  readonly handedOver: number;
+  readonly lastError: string;
+}
+
+export class OwnershipHygiene {
+  readonly #coordination: Coordination;
+  readonly #store: Store;
+  readonly #pace: HealingPace;
+  readonly #task: BackgroundTask;
+  #handedOver = 0;
+  #lastError = '';
+
+  constructor(options: {
+    readonly coordination: Coordination;
+    readonly store: Store;
+    readonly pace: HealingPace;
+  }) {
+    this.#coordination = options.coordination;
+    this.#store = options.store;
+    this.#pace = options.pace;
+    this.#task = new BackgroundTask({
+      name: 'ownership-hygiene',
+      clock: options.coordination.clock,
+      observer: options.coordination.observer,
+      step: (signal) => this.#step(signal),
+      pauseAfterErrorMs: lookMs,
+    });
+  }
+
+  start(): void {
+    this.#task.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#task.stop();
+  }
+
+  status(): HygieneStatus {
+    const foreign = this.#foreignPartitions();
+    return {
+      foreignPartitions: foreign.length,
+      foreignRecords: foreign.reduce((sum, partition) => sum + this.#store.partitionSum(partition).count, 0),
+      handedOver: this.#handedOver,
+      lastError: this.#task.lastError === '' ? this.#lastError : this.#task.lastError,
+    };
+  }
+
+  async #step(signal: AbortSignal): Promise<number> {
+    this.#lastError = '';
+    for (const partition of this.#foreignPartitions()) {
+      if (signal.aborted) break;
+      await this.#handOver(partition, signal);
+    }
+    return lookMs;
+  }
+
+  #foreignPartitions(): number[] {
+    const { placement, config } = this.#coordination;
+    const foreign: number[] = [];
+    for (let partition = 0; partition < placement.partitions; partition++) {
+      if (this.#store.partitionSum(partition).count === 0) continue;
+      if (!placement.owners(partition).includes(config.id)) foreign.push(partition);
+    }
+    return foreign;
+  }
+
+  /** Goes through a partition once; what could not be handed over is left for the next time. */
+  async #handOver(partition: number, signal: AbortSignal): Promise<void> {
+    const { placement, clock } = this.#coordination;
+    const owners = placement.owners(partition);
+    if (!owners.every((owner) => this.#coordination.isUp(owner))) {
+      this.#lastError = `an owner of partition ${partition} is down (${owners.join(', ')})`;
+      return;
+    }
+    let range: TokenRange | undefined = treeRange(treeRoot(partition), placement.partitions);
+    while (range !== undefined && !signal.aborted) {
+      const startMs = clock.monotonicNow();
+      const page = await this.#store.readRange(range, limits.treeRecordsBytesPerReply);
+      await this.#handOverRecords(page.records, owners, signal);
+      const bytes = page.records.reduce((sum, record) => sum + record.bytes.length, 0);
+      range = page.next === undefined ? undefined : { first: page.next, last: range.last };
+      await this.#pace.rest({ workMs: clock.monotonicNow() - startMs, bytes, urgent: false }, signal);
+    }
+  }
+
+  async #handOverRecords(
+    records: readonly StoredRecord[],
+    owners: readonly NodeId[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let from = 0; from < records.length; from += limits.healingMergesPerTurn) {
+      if (signal.aborted) return;
+      const some = records.slice(from, from + limits.healingMergesPerTurn);
+      await Promise.all(some.map((record) => this.#handOverRecord(record, owners, signal)));
+    }
+  }
+
+  async #handOverRecord(record: StoredRecord, owners: readonly NodeId[], signal: AbortSignal): Promise<void> {
+    const refusal = await this.#refusalOf(record, owners, signal);
+    if (refusal !== undefined) {
+      this.#lastError = refusal;
+      return;
+    }
+    await this.#store.removeRecord(record);
+    this.#handedOver += 1;
+    this.#coordination.observer.count('ownership.handed-over');
+  }
+
+  /** Why not every owner has the record durable; undefined when all do. */
+  #refusalOf(
+    record: StoredRecord,
+    owners: readonly NodeId[],
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      const waiting = new Set(owners);
+      const onAbort = (): void => resolve('this node is stopping');
+      signal.addEventListener('abort', onAbort, { once: true });
+      const end = (refusal: string | undefined): void => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(refusal);
+      };
+      sendRecord(this.#coordination, {
+        record,
+        holders: owners,
+        hintFor: undefined,
+        fresh: false,
+        timeoutMs: this.#coordination.config.timing.requestTimeoutMs,
+        onResult: (owner, result) => {
+          // Below the stability floor all owners agreed, without this version.
+          const isPast = result.kind === 'refused' && result.code === 'STALE_VERSION';
+          if (result.kind !== 'stored' && !isPast) {
+            end(`${owner} did not take a record: ${result.kind === 'refused' ? result.code : result.kind}`);
+            return;
+          }
+          waiting.delete(owner);
+          if (waiting.size === 0) end(undefined);
+        },
+      });
+    });
+  }
+}
