@@ -8,19 +8,17 @@
  *
  *   node benchmark/redis-compare.ts --pairs 5 --seconds 5 --json redis.json
  *
- * Needs Debian's redis-tools: `redis-benchmark`, and `redis-check-rdb`, which is the server under another name.
+ * Needs Debian's redis-tools. `redis-durable.ts` is the comparison with a Redis that is as durable.
  */
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 
-import { freePorts } from '../src/cli/free-ports.ts';
-import { waitUntil } from '../src/cli/wait-until.ts';
 import { round } from './measurement.ts';
 import { cpuSecondsOf } from './process-cpu.ts';
+import { redisHost, startRedis } from './redis-process.ts';
 import { startCluster, type RunningServer } from './server-process.ts';
 
 const { values } = parseArgs({
@@ -64,39 +62,7 @@ interface Comparison {
   readonly ratio: { readonly min: number; readonly median: number; readonly max: number };
 }
 
-const host = '127.0.0.1';
 const firstRequests = 20_000;
-
-async function startRedis(): Promise<RunningServer> {
-  const [port = 0] = await freePorts(1);
-  const installed = spawnSync('redis-server', ['--version']).status === 0;
-  const words = ['--port', String(port), '--bind', host, '--save', '', '--appendonly', 'no'];
-  const child: ChildProcess = spawn(installed ? 'redis-server' : 'redis-check-rdb', words, {
-    argv0: 'redis-server',
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  const ready = await waitUntil(() => accepts(port), { boundMs: 10_000 });
-  if (!ready) throw new Error('redis-server does not start: apt-get install redis-tools');
-  return {
-    urls: [new URL(`http://${host}:${port}`)],
-    pids: child.pid === undefined ? [] : [child.pid],
-    stop: async () => {
-      child.kill();
-      await ended;
-    },
-  };
-}
-
-function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, host);
-  return new Promise((resolve) => {
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-  }).then((accepted) => {
-    socket.destroy();
-    return accepted === true;
-  });
-}
 
 /** One run; the load generators share connections and requests, and go round the server's addresses. */
 async function measure(server: RunningServer, load: Load): Promise<Run> {
@@ -127,7 +93,7 @@ async function generate(
   load: Load,
   connections: number,
 ): Promise<{ readonly p50Ms: number; readonly p99Ms: number }> {
-  const words = ['-h', host, '-p', port, '-c', connections, '-n', load.requests, '-P', load.pipeline];
+  const words = ['-h', redisHost, '-p', port, '-c', connections, '-n', load.requests, '-P', load.pipeline];
   words.push('-t', load.test, '-d', values['value-bytes'], '-r', values.keys, '--csv');
   const child = spawn('redis-benchmark', words.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
