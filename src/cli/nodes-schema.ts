@@ -71,6 +71,8 @@ const timingSchema = z.strictObject(
     hintRetryMsMin: timingMs,
     hintRetryMsMax: timingMs,
     antiEntropyMs: timingMs,
+    floorMs: timingMs,
+    floorLagMs: timingMs,
   },
   { error: `must be an object with some of ${Object.keys(defaultTiming).join(', ')}` },
 );

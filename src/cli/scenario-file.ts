@@ -78,6 +78,8 @@ const planSchema = object({
     hintRetryMsMax: timeMs,
     // Scenarios from before anti-entropy do not name it.
     antiEntropyMs: timeMs.default(defaultTiming.antiEntropyMs),
+    floorMs: integer(1, 24 * hourMs).default(defaultTiming.floorMs),
+    floorLagMs: integer(1, 24 * hourMs).default(defaultTiming.floorLagMs),
   }),
   workload: object({
     clients: count,

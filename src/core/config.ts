@@ -56,6 +56,10 @@ export interface Timing {
   readonly hintRetryMsMax: number;
   /** Shortest pause between two rounds of anti-entropy with one owner. */
   readonly antiEntropyMs: number;
+  /** How often the leader of a partition tries to raise its stability floor. */
+  readonly floorMs: number;
+  /** How far behind the wall clock the floor stays: a new write or hint that is older may be refused. */
+  readonly floorLagMs: number;
 }
 
 export interface NodeConfig {
@@ -90,6 +94,10 @@ export const defaultTiming: Timing = {
   hintRetryMsMax: 10_000,
   // Differences younger than a second are writes under way, so looking more often would find no more.
   antiEntropyMs: 1_000,
+  // Deletes take memory and disk until then, which is no hurry; the comparison walks over all that is held.
+  floorMs: 60_000,
+  // Twice the longest request (a write, then its hint) and half a minute for clocks and queues.
+  floorLagMs: 150_000,
 };
 
 export const defaultQuorum: QuorumSettings = { n: 3, r: 2, w: 2 };

@@ -132,6 +132,10 @@ export const limits = {
   floorSlotsPerTurn: 32_768,
   /** What reading an expiry counts for among them. */
   floorSlotsPerRead: 256,
+  /** Floors of one message: 10 KiB. */
+  floorsPerMessage: 1_024,
+  /** Partitions whose sums up to a floor are asked for at once: counting walks over all they hold. */
+  floorPartitionsPerRequest: 128,
   /** Segments of one store: an index slot has 16 bits for it. */
   segmentsMax: 0xffff,
   /** Damaged ranges kept for the operator; the folder `quarantine` has them all. */

@@ -84,6 +84,18 @@ export class ReadTally<Replica> {
     }
   }
 
+  /**
+   * A version that an owner knows to be past, from below the stability floor: those who hold it hold nothing, and are
+   * no evidence.
+   */
+  discard(version: VersionDigest): void {
+    this.#newest = undefined;
+    for (const answer of [...this.#answers.values()]) {
+      const isPast = answer.digest !== undefined && compareVersions(answer.digest, version) === 0;
+      this.add(isPast ? { from: answer.from, evidence: false, digest: undefined } : answer);
+    }
+  }
+
   get enough(): boolean {
     return this.#evidence >= this.required;
   }

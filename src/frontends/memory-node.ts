@@ -5,14 +5,15 @@
  */
 
 import { crc32 } from '../core/crc32.ts';
+import { compareTokens, type Token } from '../core/token.ts';
 import type { NodeId } from '../core/config.ts';
 import type { Dot } from '../core/dot.ts';
 import { StoreError } from '../core/errors.ts';
 import { mergeRecords, supersedes } from '../core/merge.ts';
 import { encodeRecord, readsAsDeleted, type StoredRecord, type VersionFields } from '../core/record.ts';
-import { compareTokens, type Token } from '../core/token.ts';
 import type {
   Health,
+  FloorStatus,
   HintStatus,
   InspectionRecord,
   KeyEntry,
@@ -127,6 +128,15 @@ export class MemoryNode implements NodeApi {
     return { count: 4, bytes: 400, targets, written: 9, delivered: 5, ...dropped, lastError: '' };
   }
 
+  floor(): FloorStatus {
+    const led = { partition: 5, floorMs: 1_000, leader: nodeId('n1'), reason: 'blocked by n3: down 4 h' };
+    return {
+      promiseMs: 2_000,
+      partitions: [led, { ...led, partition: 7, leader: nodeId('n2'), floorMs: 0, reason: '' }],
+      ...{ straysRefused: 1, straysDropped: 2, lateWritesRefused: 3, collectedKeys: 4, collectedBytes: 500 },
+    };
+  }
+
   antiEntropy(): AntiEntropyStatus {
     return {
       isEnabled: true,
@@ -155,6 +165,7 @@ export class MemoryNode implements NodeApi {
           different: [{ partition: 17, state: 'unfinished', lastComparedMs: 12.3 }],
         },
       ],
+      hygiene: { foreignPartitions: 1, foreignRecords: 6, handedOver: 2, lastError: 'n3 is down' },
     };
   }
 
@@ -165,7 +176,6 @@ export class MemoryNode implements NodeApi {
       partitions: 1,
       state: 'done' as const,
       fetched: 3,
-      hygiene: { foreignPartitions: 1, foreignRecords: 6, handedOver: 2, lastError: 'n3 is down' },
       sent: 4,
       error: '',
     };

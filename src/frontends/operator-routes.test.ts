@@ -254,6 +254,18 @@ test('the pages of the Go demo keep their names', async (t) => {
   assert.equal(hints['wal'], paths.hints);
 });
 
+test('the stability floor shows how far it has come, and what holds it', async (t) => {
+  const page = (await get(await startHarness(t), '/debug/floor')) as Record<string, unknown>;
+  assert.deepEqual(page, {
+    ...{ promise_ms: 2_000, strays_refused: 1, strays_dropped: 2, late_writes_refused: 3 },
+    ...{ collected_keys: 4, collected_bytes: 500 },
+    partitions: [
+      { partition: 5, floor_ms: 1_000, leader: 'n1', reason: 'blocked by n3: down 4 h' },
+      { partition: 7, floor_ms: 0, leader: 'n2', reason: '' },
+    ],
+  });
+});
+
 test('anti-entropy shows its last round, each other owner, and what this node can vouch for', async (t) => {
   const page = (await get(await startHarness(t), '/debug/ae')) as Record<string, unknown>;
   assert.deepEqual(page, {
@@ -269,6 +281,7 @@ test('anti-entropy shows its last round, each other owner, and what this node ca
         different: [{ partition: 17, state: 'unfinished', last_compared_ms: 12 }],
       },
     ],
+    foreign: { partitions: 1, records: 6, handed_over: 2, last_error: 'n3 is down' },
   });
 });
 
@@ -281,7 +294,6 @@ test('a repair is about everything, a partition, or the partition of a key', asy
   for (const body of [{}, { partition: 9 }, { key: 'a' }]) {
     assert.deepEqual(await posted(harness, '/internal/repair', body), result);
   }
-    foreign: { partitions: 1, records: 6, handed_over: 2, last_error: 'n3 is down' },
   assert.deepEqual(harness.node.repaired, [undefined, [9], [5]]);
   for (const body of [{ partition: 256 }, { partition: 1, key: 'a' }, { partition: -1 }, { all: true }]) {
     assert.equal((await post(harness, '/internal/repair', body)).status, 400, JSON.stringify(body));

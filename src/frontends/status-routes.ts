@@ -8,7 +8,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { NodeApi } from '../replica/node-api.ts';
+import type { FloorStatus, NodeApi } from '../replica/node-api.ts';
 import type { StoreStatus } from '../storage/store.ts';
 import { antiEntropyJson } from './anti-entropy-json.ts';
 import { prefersJson } from './error-reply.ts';
@@ -37,6 +37,7 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
   });
   fastify.get('/debug/hints', () => hintsJson(node, paths));
   fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));
+  fastify.get('/debug/floor', () => floorJson(node.floor()));
   fastify.get('/debug/persist', () => persistenceJson(node.storage(), paths));
   fastify.get('/debug/ring', (request) => ringJson(node, request.raw.url ?? ''));
   fastify.get('/debug/peers', () => peersJson(node));
@@ -95,6 +96,20 @@ function persistenceJson(status: StoreStatus, paths: PersistencePaths): Record<s
     quarantined: status.quarantined,
     evidence_lost: status.evidenceLost !== false,
     evidence_lost_cause: status.evidenceLost === false ? null : status.evidenceLost,
+  };
+}
+
+function floorJson(status: FloorStatus): Record<string, unknown> {
+  return {
+    promise_ms: status.promiseMs,
+    strays_refused: status.straysRefused,
+    strays_dropped: status.straysDropped,
+    late_writes_refused: status.lateWritesRefused,
+    collected_keys: status.collectedKeys,
+    collected_bytes: status.collectedBytes,
+    partitions: status.partitions.map(({ partition, floorMs, leader, reason }) => ({
+      ...{ partition, floor_ms: floorMs, leader: leader ?? null, reason },
+    })),
   };
 }
 

@@ -100,6 +100,12 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
   fc.constant<Request>({ kind: 'ping' }),
   sums.map((sharedSum): Request => ({ kind: 'ping', sharedSum })),
   healingRequests,
+  fc.record({ kind: fc.constant('floor-report' as const), timeoutMs: timeouts }),
+  fc.record({
+    kind: fc.constant('raise-floors' as const),
+    timeoutMs: timeouts,
+    floors: fc.array(fc.record({ partition: uint32, floorMs: wallTimes }), { maxLength: 50 }),
+  }),
   fc.record({
     kind: fc.constant('merge' as const),
     timeoutMs: timeouts,
@@ -123,6 +129,14 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
 const replies: fc.Arbitrary<Reply> = fc.oneof(
   sums.map((sharedSum): Reply => ({ kind: 'pong', sharedSum })),
   healingReplies,
+  fc.record({
+    kind: fc.constant('floor-report' as const),
+    promiseMs: wallTimes,
+    oldestHint: fc.option(fc.record({ target: fc.constant('n2' as NodeId), wallMs: wallTimes }), {
+      nil: undefined,
+    }),
+  }),
+  fc.record({ kind: fc.constant('floors-raised' as const), dropped: uint32 }),
   fc.record({
     kind: fc.constant('merged' as const),
     refusals: fc.array(fc.constantFrom(undefined, 'CLOCK_SKEW' as const, 'OVERLOADED' as const)),

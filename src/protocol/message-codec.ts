@@ -3,7 +3,8 @@
  *
  *   0  u8   protocol version, 1
  *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused;
- *           5 and 135 are in handoff-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts
+ *           5 and 135 are in handoff-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts,
+ *           24, 25, 152 and 153 in floor-codec.ts
  *   2  u16  zero
  *   4  u32  placement epoch
  *   8  u32  incarnation of the asker
@@ -29,6 +30,13 @@ import { isNodeId, type NodeId } from '../core/config.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
 import type { VersionSum } from '../core/version-sum.ts';
+import {
+  decodeFloorReply,
+  decodeFloorRequest,
+  encodeFloorReply,
+  encodeFloorRequest,
+  isFloorKind,
+} from './floor-codec.ts';
 import {
   decodeMerge,
   decodeMerged,
@@ -101,6 +109,9 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
     }
     case 'merge':
       return encodeMerge(header, request);
+    case 'floor-report':
+    case 'raise-floors':
+      return encodeFloorRequest(header, request);
     default:
       return encodeHealingRequest(header, request);
   }
@@ -137,6 +148,9 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
     }
     case 'merged':
       return encodeMerged(header, reply);
+    case 'floor-report':
+    case 'floors-raised':
+      return encodeFloorReply(header, reply);
     default:
       return encodeHealingReply(header, reply);
   }
@@ -153,6 +167,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
 function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (kind === kinds.ping) return { kind: 'ping', ...decodeSharedSum(bytes) };
   if (isHealingKind(kind)) return decodeHealingRequest(kind, bytes);
+  if (isFloorKind(kind)) return decodeFloorRequest(kind, bytes);
   if (kind === mergeKind) return decodeMerge(bytes);
   needBytes(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
@@ -196,6 +211,7 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
     case mergedKind:
       return decodeMerged(bytes);
     default:
+      if (isFloorKind(kind)) return decodeFloorReply(kind, bytes);
       return isHealingKind(kind) ? decodeHealingReply(kind, bytes) : decodeGetReply(kind, bytes);
   }
 }

@@ -12,6 +12,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { HlcTime } from '../core/hybrid-logical-clock.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { VersionSum } from '../core/version-sum.ts';
+import type { FloorReply, FloorRequest } from './floor-messages.ts';
 import type { HealingReply, HealingRequest } from './healing-messages.ts';
 
 export interface MessageHeader {
@@ -63,7 +64,8 @@ export interface Ping {
   readonly sharedSum?: VersionSum;
 }
 
-export type Request = PutRequestMessage | GetRequestMessage | MergeRequestMessage | Ping | HealingRequest;
+export type Request =
+  PutRequestMessage | GetRequestMessage | MergeRequestMessage | Ping | HealingRequest | FloorRequest;
 
 /**
  * Answer to a get. `evidence` says whether the answer counts toward R: an owner's does; a fallback's only when
@@ -81,6 +83,7 @@ export type Reply =
   | GetReply
   | MergedReply
   | HealingReply
+  | FloorReply
   /** The request was not carried out. */
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 

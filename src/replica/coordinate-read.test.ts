@@ -21,6 +21,7 @@ import { HedgePacing } from './hedge-pacing.ts';
 import { HintAdmission } from './hint-admission.ts';
 import { NodeClock } from './node-clock.ts';
 import { placementFor } from './node.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 import { PeerSuspicion } from './peer-suspicion.ts';
 import { ReadRepair } from './read-repair.ts';
 import { RemoteCalls } from './remote-calls.ts';
@@ -102,6 +103,7 @@ async function startCoordinator(
     suspicion,
     hedging: new HedgePacing({ delayMsMax: 50, usualMsMax: () => suspicion.usualMsMax }),
     hintAdmission: new HintAdmission(),
+    writesUnderWay: new WritesUnderWay(),
   };
   const readRepair = new ReadRepair(coordination);
   return {

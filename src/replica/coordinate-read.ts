@@ -191,6 +191,7 @@ class CoordinatedRead {
     const { replica, observer } = this.#coordination;
     const laggards = this.#laggards().filter((node) => replica.owns(record.token, node));
     let waiting = laggards.length;
+    let isPast = false;
     observer.count('reads.written-back');
     sendRecord(this.#coordination, {
       record,
@@ -201,15 +202,28 @@ class CoordinatedRead {
       onResult: (from, result) => {
         waiting--;
         if (result.kind === 'stored') this.#tally.add({ from, evidence: true, digest: record.version });
+        isPast ||= result.kind === 'refused' && result.code === 'STALE_VERSION';
         this.#wake();
       },
     });
-    await this.#until(() => this.#tally.agreeing >= this.#tally.required || waiting === 0);
+    await this.#until(() => isPast || this.#tally.agreeing >= this.#tally.required || waiting === 0);
+    if (isPast) {
+      this.#discard(record);
+      return true;
+    }
     if (this.#tally.agreeing >= this.#tally.required) return true;
     const next = this.#expired ? undefined : this.#fanOut.askNext('digest');
     if (next === undefined) return false;
     await this.#until(() => !this.#fanOut.isWaitingFor(next));
     return true;
+  }
+
+  /** An owner has forgotten what superseded this version, and refuses it: it is answered with as little as a tombstone. */
+  #discard(record: StoredRecord): void {
+    this.#coordination.observer.count('reads.past-versions');
+    this.#tally.discard(record.version);
+    this.#record = undefined;
+    if (!this.#tally.enough) this.#fanOut.askNext('record');
   }
 
   #laggards(): NodeId[] {

@@ -30,6 +30,7 @@ const refusalsOfTheRecord: ReadonlySet<ErrorCode> = new Set([
   'RECORD_INVALID',
   'FORMAT_UNSUPPORTED',
   'NOT_OWNER',
+  'STALE_VERSION',
   'LIMIT_EXCEEDED',
 ]);
 
@@ -70,6 +71,8 @@ class CoordinatedWrite {
   /** A holder said that this node's clock lags: what is kept as a hint from now on is no acknowledgement. */
   #clockLags = false;
   #answered = false;
+  /** Holders that have not been heard of yet, and 1 while more may be asked. */
+  #waiting = 1;
   #cancelDeadline: CancelTimer = () => undefined;
 
   constructor(
@@ -89,6 +92,7 @@ class CoordinatedWrite {
   }
 
   start(): void {
+    this.#coordination.writesUnderWay.begin(this.#record.version.dot.wallMs);
     const { clock, config, isUp } = this.#coordination;
     const planned = planWrite({
       preference: this.#preference,
@@ -107,11 +111,19 @@ class CoordinatedWrite {
     for (const assignment of assignments) {
       if (assignment.hintFor !== undefined) this.#sendHint(assignment.hintFor, assignment);
     }
+    this.#doneWithOne();
     this.#answerIfDecided();
+  }
+
+  /** The write is over once nothing of it can reach anybody any more, long after the client has its answer. */
+  #doneWithOne(): void {
+    this.#waiting--;
+    if (this.#waiting === 0) this.#coordination.writesUnderWay.end(this.#record.version.dot.wallMs);
   }
 
   /** The owners get one and the same frame. */
   #sendToOwners(assignments: readonly WriteAssignment[]): void {
+    this.#waiting += assignments.length;
     sendRecord(this.#coordination, {
       record: this.#record,
       holders: assignments.map((assignment) => assignment.holder),
@@ -145,6 +157,7 @@ class CoordinatedWrite {
   }
 
   #sendHint(owner: NodeId, assignment: WriteAssignment): void {
+    this.#waiting++;
     sendRecord(this.#coordination, {
       record: this.#record,
       holders: [assignment.holder],
@@ -165,6 +178,7 @@ class CoordinatedWrite {
       if (result.kind !== 'refused' || !refusalsOfTheRecord.has(result.code)) this.#reroute(assignment);
       this.#tally.fail(assignment.counts);
     }
+    this.#doneWithOne();
     this.#answerIfDecided();
   }
 

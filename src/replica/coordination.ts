@@ -18,6 +18,7 @@ import type { PeerSuspicion } from './peer-suspicion.ts';
 import type { OnLateReply, OnResult, RemoteCalls } from './remote-calls.ts';
 import type { Replica } from './replica.ts';
 import type { Preference } from './routing.ts';
+import type { WritesUnderWay } from './writes-under-way.ts';
 
 export interface Coordination {
   readonly config: NodeConfig;
@@ -34,6 +35,7 @@ export interface Coordination {
   readonly suspicion: PeerSuspicion;
   readonly hedging: HedgePacing;
   readonly hintAdmission: HintAdmission;
+  readonly writesUnderWay: WritesUnderWay;
 }
 
 /** Owners and fallbacks of a key. */

@@ -19,8 +19,10 @@ import type { Completeness, PartitionState } from '../protocol/healing-messages.
 import type { Store } from '../storage/store.ts';
 import type { Coordination } from './coordination.ts';
 import type { Evidence } from './evidence.ts';
+import { adoptFloors } from './floor-adoption.ts';
 import type { HealingPace } from './healing-pace.ts';
 import type { OwnerExchange, Records } from './owner-exchange.ts';
+import { dropStrays } from './stray-sweep.ts';
 import { listVersions } from './tree-responder.ts';
 
 /** Younger differences are most likely writes under way: hints and retries take about as long. */
@@ -89,8 +91,10 @@ export class HealingSession {
 
   async #compare(partitions: readonly number[]): Promise<void> {
     const beganAtMs = this.#parts.coordination.clock.monotonicNow();
-    const asked = partitions.map((partition) => ({ partition, floorMs: 0 }));
+    const { store } = this.#parts;
+    const asked = partitions.map((partition) => ({ partition, floorMs: store.floorOf(partition) }));
     const states = await this.#exchange.partitionSums(asked, undefined);
+    await this.#adoptFloors(partitions, states);
     const different: number[] = [];
     const completeness = new Map<number, Completeness>();
     partitions.forEach((partition, index) => {
@@ -107,9 +111,29 @@ export class HealingSession {
       if (behind === undefined) return;
       for (const partition of group) {
         const theirs = completeness.get(partition) ?? 'incomplete';
+        await this.#dropStrays(partition, theirs);
         this.#finish(partition, { theirs, beganAtMs, isOwnerBehind: behind.includes(partition) });
       }
     }
+  }
+
+  /** What the owner has forgotten need not be compared. */
+  async #adoptFloors(partitions: readonly number[], states: readonly PartitionState[]): Promise<void> {
+    const { store, coordination } = this.#parts;
+    const floors = partitions.map((partition, index) => ({
+      partition,
+      floorMs: states[index]?.floorMs ?? 0,
+    }));
+    await adoptFloors({ store, observer: coordination.observer }, floors);
+  }
+
+  /** Of a partition that was refilled: what only the old disk has from below the floor was deleted long ago. */
+  async #dropStrays(partition: number, theirs: Completeness): Promise<void> {
+    const { coordination, evidence, store } = this.#parts;
+    if (evidence.isComplete(partition) || theirs !== 'complete' || this.#failed.has(partition)) return;
+    const { partitions } = coordination.placement;
+    const dropped = await dropStrays({ store, exchange: this.#exchange, partition, partitions });
+    if (dropped > 0) coordination.observer.count('floor.strays-dropped', dropped);
   }
 
   #isEqual(partition: number, state: PartitionState): boolean {

@@ -167,6 +167,28 @@ export interface KeyPlacement {
   readonly fallbacks: readonly NodeId[];
 }
 
+/** Stability floors of the partitions that a node owns; times in wall ms. */
+export interface FloorStatus {
+  /** No new write and no new hint stamped until then is taken by this node any more. */
+  readonly promiseMs: number;
+  readonly partitions: readonly {
+    readonly partition: number;
+    /** 0 for none. */
+    readonly floorMs: number;
+    readonly leader: NodeId | undefined;
+    /** Why it stood still at the last attempt, as far as this node leads it; empty when it rose. */
+    readonly reason: string;
+  }[];
+  /** Versions from below a floor that were refused, and those that were dropped at the end of a refill. */
+  readonly straysRefused: number;
+  readonly straysDropped: number;
+  /** New writes and hints that came after the promise. */
+  readonly lateWritesRefused: number;
+  /** Keys forgotten since the start, and what is still on the disk of them. */
+  readonly collectedKeys: number;
+  readonly collectedBytes: number;
+}
+
 export interface HintStatus {
   /** Hints this node keeps for others now. */
   readonly count: number;
@@ -205,6 +227,8 @@ export interface NodeApi {
   ring(): RingStatus;
   placementOf(key: Uint8Array): KeyPlacement;
   hints(): HintStatus;
+  /** How far deletes are forgotten, and what keeps them. */
+  floor(): FloorStatus;
   antiEntropy(): AntiEntropyStatus;
   /**
    * Compares now with every other owner that is up, both ways, whatever heartbeats say; also where anti-entropy is

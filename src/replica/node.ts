@@ -10,7 +10,6 @@ import type { NodeConfig, NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
 import { limits } from '../core/limits.ts';
 import { computePlacement, type PlacementTable } from '../core/placement.ts';
-import { partitionOf, tokenOf } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
@@ -29,6 +28,7 @@ import { HealingDesk } from './healing-desk.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
 import { NodeInspection } from './local-inspection.ts';
 import type {
+  FloorStatus,
   Health,
   HintStatus,
   KeyPlacement,
@@ -49,11 +49,15 @@ import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
 import { PeerSuspicion } from './peer-suspicion.ts';
 import { readinessOf } from './readiness.ts';
+import { keyPlacement, ringStatus } from './ring-status.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
 import { repair } from './repair.ts';
 import { RequestHandler } from './request-handler.ts';
+import { StabilityFloor } from './stability-floor.ts';
 import { TreeResponder } from './tree-responder.ts';
+import { WritePromise } from './write-promise.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 
 /** The epoch of a table that comes from a nodes file: it changes only with that file. */
 export const staticEpoch = 1;
@@ -106,6 +110,7 @@ export class DynamoNode implements NodeApi {
   readonly #stopping = new AbortController();
   readonly #healing: HealingDesk;
   readonly #trees: TreeResponder;
+  readonly #floor: StabilityFloor;
   readonly #heartbeat: BackgroundTask;
   #beatDueMs: number | undefined;
 
@@ -137,6 +142,8 @@ export class DynamoNode implements NodeApi {
       suspicion,
     }));
     const evidence = evidenceOf(options);
+    const writesUnderWay = new WritesUnderWay();
+    const promise = new WritePromise({ config, identity, store, clock, nodeClock, writesUnderWay });
     const replica = new Replica({
       config,
       store,
@@ -145,6 +152,7 @@ export class DynamoNode implements NodeApi {
       checksum,
       observer,
       isWitness: (partition) => evidence.isComplete(partition),
+      promise,
     });
     const coordination: Coordination = (this.#coordination = {
       config,
@@ -163,6 +171,7 @@ export class DynamoNode implements NodeApi {
         usualMsMax: () => suspicion.usualMsMax,
       }),
       hintAdmission: new HintAdmission(),
+      writesUnderWay,
     });
     this.local = new NodeInspection({ config, store, replica, checksum });
     this.#coordinator = new Coordinator(coordination, identity.actor);
@@ -173,14 +182,17 @@ export class DynamoNode implements NodeApi {
       incarnationOf: (peer) => this.#health.incarnationOf(peer),
     }));
     const frameBytesMax = config.valueBytesMax + limits.frameOverheadBytes;
-    const trees = new TreeResponder({ self: config.id, store, placement, evidence, frameBytesMax });
+    const trees = new TreeResponder({ self: config.id, store, placement, evidence, observer, frameBytesMax });
     this.#trees = trees;
+    const silentMs = (peer: NodeId): number | undefined => this.#health.silentMs(peer, clock.monotonicNow());
+    this.#floor = new StabilityFloor({ coordination, store, evidence, trees, promise, silentMs });
     const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, observer }));
     this.#handler = new RequestHandler({
       transport,
       replica,
       calls,
       healing,
+      floor: this.#floor,
       nodeClock,
       observer,
       epoch: placement.epoch,
@@ -197,6 +209,7 @@ export class DynamoNode implements NodeApi {
 
   async start(): Promise<void> {
     await this.#nodeClock.start();
+    this.#floor.start();
     await this.#antiEntropy.start();
     await this.#options.transport.start({
       onFrame: (from, frame) => this.#onFrame(from, frame),
@@ -212,7 +225,12 @@ export class DynamoNode implements NodeApi {
     this.#stopping.abort();
     this.#coordinator.stop();
     this.#handler.stop();
-    await Promise.all([this.#heartbeat.stop(), this.#handoff.stop(), this.#antiEntropy.stop()]);
+    await Promise.all([
+      this.#heartbeat.stop(),
+      this.#handoff.stop(),
+      this.#antiEntropy.stop(),
+      this.#floor.stop(),
+    ]);
     this.#calls.stop();
     await this.#options.transport.stop();
     await this.#nodeClock.stop();
@@ -255,29 +273,11 @@ export class DynamoNode implements NodeApi {
   }
 
   ring(): RingStatus {
-    const { config, placement } = this.#options;
-    const counts = new Map<NodeId, number>(config.members.map((member) => [member.id, 0]));
-    for (let partition = 0; partition < placement.partitions; partition++) {
-      for (const owner of placement.owners(partition)) counts.set(owner, (counts.get(owner) ?? 0) + 1);
-    }
-    return {
-      epoch: placement.epoch,
-      partitions: placement.partitions,
-      quorum: config.quorum,
-      partitionsPerNode: [...counts].map(([id, partitions]) => ({ id, partitions })),
-    };
+    return ringStatus(this.#options);
   }
 
   placementOf(key: Uint8Array): KeyPlacement {
-    const { placement } = this.#options;
-    const token = tokenOf(key);
-    const partition = partitionOf(token, placement.partitions);
-    return {
-      token: hexadecimal(token.high) + hexadecimal(token.low),
-      partition,
-      owners: placement.owners(partition),
-      fallbacks: placement.fallbacks(partition),
-    };
+    return keyPlacement(this.#options.placement, key);
   }
 
   hints(): HintStatus {
@@ -309,6 +309,10 @@ export class DynamoNode implements NodeApi {
       onProgress: options.onProgress ?? (() => undefined),
       signal: this.#stopping.signal,
     });
+  }
+
+  floor(): FloorStatus {
+    return this.#floor.status(this.#counters);
   }
 
   peers(): readonly PeerStatus[] {
@@ -389,8 +393,4 @@ export class DynamoNode implements NodeApi {
     }
     return Promise.resolve(config.timing.heartbeatMs);
   }
-}
-
-function hexadecimal(half: number): string {
-  return half.toString(16).padStart(8, '0');
 }

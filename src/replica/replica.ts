@@ -17,6 +17,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { GetReply, Reply } from '../protocol/messages.ts';
 import type { Store } from '../storage/store.ts';
 import type { NodeClock } from './node-clock.ts';
+import type { WritePromise } from './write-promise.ts';
 
 export class Replica {
   readonly #config: NodeConfig;
@@ -26,6 +27,7 @@ export class Replica {
   readonly #checksum: Checksum;
   readonly #observer: Observer;
   readonly #isWitness: (partition: number) => boolean;
+  readonly #promise: Pick<WritePromise, 'check'> | undefined;
 
   constructor(options: {
     readonly config: NodeConfig;
@@ -39,6 +41,8 @@ export class Replica {
      * it has, but its answer proves nothing.
      */
     readonly isWitness: (partition: number) => boolean;
+    /** What was promised for the stability floor. */
+    readonly promise?: Pick<WritePromise, 'check'>;
   }) {
     this.#config = options.config;
     this.#store = options.store;
@@ -47,6 +51,7 @@ export class Replica {
     this.#checksum = options.checksum;
     this.#observer = options.observer;
     this.#isWitness = options.isWitness;
+    this.#promise = options.promise;
   }
 
   /** Merges a record that a coordinator or a hint holder sent. Never throws. */
@@ -73,12 +78,17 @@ export class Replica {
 
   /** Stores without the checks: for a record that this very node has just stamped or checked. */
   async store(record: StoredRecord, hintFor: NodeId | undefined): Promise<void> {
-    if (hintFor === undefined) {
-      const { changed, held } = await this.#store.merge(record);
-      if (!changed) this.#checkBelieved(held.dot);
-    } else {
-      await this.#store.putHint(hintFor, record);
-      this.#observer.count('hints.written');
+    try {
+      if (hintFor === undefined) {
+        const { changed, held } = await this.#store.merge(record);
+        if (!changed) this.#checkBelieved(held.dot);
+      } else {
+        await this.#store.putHint(hintFor, record);
+        this.#observer.count('hints.written');
+      }
+    } catch (error) {
+      if (errorCodeOf(error) === 'STALE_VERSION') this.#observer.count('floor.strays-refused');
+      throw error;
     }
   }
 
@@ -138,6 +148,7 @@ export class Replica {
     if (hintFor !== undefined && !isMember(this.#config, hintFor)) {
       throw new StoreError('UNKNOWN_NODE', `no hint is kept for ${hintFor}: it is no member of this cluster`);
     }
+    if (hintFor !== undefined) this.#checkPromise(record);
     const owner = hintFor ?? this.#config.id;
     if (!this.owns(record.token, owner)) {
       throw new StoreError(
@@ -160,13 +171,26 @@ export class Replica {
    * there before it, which nobody would notice.
    */
   #checkFresh(record: StoredRecord, ageMsMax: number): void {
-    if (!this.#clock.isTooFarBehind(record.version.dot, ageMsMax)) return;
+    if (!this.#clock.isTooFarBehind(record.version.dot, ageMsMax)) {
+      this.#checkPromise(record);
+      return;
+    }
     this.#observer.count('clock.lagging');
     throw new StoreError(
       'CLOCK_BEHIND',
       `the write is stamped ${record.version.dot.wallMs} by ${record.version.dot.actor}, whose clock lags behind that ` +
         `of ${this.#config.id}. Check the clocks (NTP) of both machines.`,
     );
+  }
+
+  /** Refuses what this node has promised not to take: the stability floor counts on it. */
+  #checkPromise(record: StoredRecord): void {
+    try {
+      this.#promise?.check(record.version.dot.wallMs);
+    } catch (error) {
+      this.#observer.count('floor.late-writes-refused');
+      throw error;
+    }
   }
 
   async #getHinted(key: Uint8Array, token: Token, want: 'record' | 'digest'): Promise<GetReply> {

@@ -81,7 +81,13 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
     onPing: (): Reply => ({ kind: 'pong' }),
     answer: (): Promise<Reply> => Promise.resolve({ kind: 'refused', code: 'NOT_SUPPORTED', message: '' }),
   };
-  const handler = new RequestHandler({ ...shared, replica, calls, healing });
+  const handler = new RequestHandler({
+    ...shared,
+    replica,
+    calls,
+    healing,
+    floor: { answer: healing.answer },
+  });
   const ask = (request: Request, epoch = staticEpoch): Promise<Reply> =>
     new Promise((resolve) => {
       replies.push(resolve);

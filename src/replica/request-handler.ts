@@ -15,12 +15,14 @@ import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
 import type { Replica } from './replica.ts';
+import type { StabilityFloor } from './stability-floor.ts';
 
 export class RequestHandler {
   readonly #transport: Transport;
   readonly #replica: Replica;
   readonly #calls: RemoteCalls;
   readonly #healing: Pick<HealingDesk, 'onPing' | 'answer'>;
+  readonly #floor: Pick<StabilityFloor, 'answer'>;
   readonly #nodeClock: NodeClock;
   readonly #observer: Observer;
   readonly #epoch: number;
@@ -32,6 +34,8 @@ export class RequestHandler {
     readonly calls: RemoteCalls;
     /** Answers what anti-entropy asks. */
     readonly healing: Pick<HealingDesk, 'onPing' | 'answer'>;
+    /** Answers the leaders of stability floors. */
+    readonly floor: Pick<StabilityFloor, 'answer'>;
     readonly nodeClock: NodeClock;
     readonly observer: Observer;
     readonly epoch: number;
@@ -40,6 +44,7 @@ export class RequestHandler {
     this.#replica = options.replica;
     this.#calls = options.calls;
     this.#healing = options.healing;
+    this.#floor = options.floor;
     this.#nodeClock = options.nodeClock;
     this.#observer = options.observer;
     this.#epoch = options.epoch;
@@ -95,6 +100,9 @@ export class RequestHandler {
         return this.#replica.get(request.key, request.want);
       case 'merge':
         return { kind: 'merged', refusals: await this.#replica.putAll(request.records) };
+      case 'floor-report':
+      case 'raise-floors':
+        return this.#floor.answer(request);
       default:
         return this.#healing.answer(from.id, request);
     }

@@ -6,6 +6,7 @@ import { treeRange, treeRoot } from '../core/hash-tree.ts';
 import { computePlacement } from '../core/placement.ts';
 import { encodeRecord, type StoredRecord } from '../core/record.ts';
 import { partitionOf, type TokenRange } from '../core/token.ts';
+import { silentObserver } from '../ports/observer.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore } from '../storage/log-store-harness-contract.ts';
 import type { LogStore } from '../storage/log-store.ts';
@@ -25,7 +26,10 @@ const rangeOf = (partition: number): TokenRange => treeRange(treeRoot(partition)
 async function responder(frameBytesMax = 1_000_000): Promise<{ store: LogStore; trees: TreeResponder }> {
   const store = await openTestStore(new SimDisk(), { partitions });
   const evidence = new Evidence({ owned, w: 2, cause: 'lost', startedAtMs: 0, requestTimeoutMs: 0 });
-  return { store, trees: new TreeResponder({ self, store, placement, evidence, frameBytesMax }) };
+  return {
+    store,
+    trees: new TreeResponder({ self, store, placement, evidence, observer: silentObserver, frameBytesMax }),
+  };
 }
 
 function recordIn(partition: number, valueBytes = 3): StoredRecord {

@@ -21,7 +21,9 @@ import type {
   VersionsReply,
 } from '../protocol/healing-messages.ts';
 import type { Store } from '../storage/store.ts';
+import type { Observer } from '../ports/observer.ts';
 import type { Evidence } from './evidence.ts';
+import { adoptFloors } from './floor-adoption.ts';
 
 /** What is asked here; `compare-now` is for whoever heals this node. */
 export type TreeRequest = Exclude<HealingRequest, { readonly kind: 'compare-now' }>;
@@ -37,6 +39,7 @@ export class TreeResponder {
   readonly #store: Store;
   readonly #placement: PlacementTable;
   readonly #evidence: Evidence;
+  readonly #observer: Observer;
   readonly #frameBytesMax: number;
   /** Where values are short, frames are too. */
   readonly #recordsBytesMax: number;
@@ -46,6 +49,7 @@ export class TreeResponder {
     readonly store: Store;
     readonly placement: PlacementTable;
     readonly evidence: Evidence;
+    readonly observer: Observer;
     /** Longest frame that peers take. */
     readonly frameBytesMax: number;
   }) {
@@ -53,6 +57,7 @@ export class TreeResponder {
     this.#store = options.store;
     this.#placement = options.placement;
     this.#evidence = options.evidence;
+    this.#observer = options.observer;
     this.#frameBytesMax = options.frameBytesMax;
     this.#recordsBytesMax = Math.min(
       limits.treeRecordsBytesPerReply,
@@ -88,10 +93,13 @@ export class TreeResponder {
   async #partitionSums(request: PartitionSumsRequest): Promise<HealingReply> {
     const partitions = request.partitions.map(({ partition }) => partition);
     for (const partition of partitions) this.#checkOwner(partition);
+    // The floors of the asker are true here as well. What is counted up to a time, to raise them, is durable.
+    await adoptFloors({ store: this.#store, observer: this.#observer }, request.partitions);
+    if (request.upToMs !== undefined) await this.#store.sync();
     const sums = await this.#sumsOf(partitions, request.upToMs);
     const states = partitions.map((partition, index) => ({
       completeness: this.#evidence.completenessOf(partition),
-      floorMs: 0,
+      floorMs: this.#store.floorOf(partition),
       sum: sums[index] ?? { high: 0, low: 0, count: 0 },
     }));
     return { kind: 'partition-sums', states };

@@ -12,6 +12,8 @@ import type { SimRandom } from './sim-random.ts';
 import { frailNodesMax, type FaultKinds, type SwarmPlan, type Workload } from './swarm-plan.ts';
 import { uniqueValueBytesMin } from './unique-value.ts';
 
+const dayMs = 86_400_000;
+
 /** Draws the plan of a run. */
 export function drawPlan(random: SimRandom): SwarmPlan {
   // Mostly three: there every node is an owner, and bugs have nowhere to hide.
@@ -29,6 +31,9 @@ export function drawPlan(random: SimRandom): SwarmPlan {
       ...defaultTiming,
       requestTimeoutMs: random.pick([200, 500, 2_000]),
       hintRetryMsMax: random.pick([400, 2_000, 10_000]),
+      // Deletes are forgotten in a scenario of their own: the checkers here want every tombstone to stay.
+      floorMs: dayMs,
+      floorLagMs: dayMs,
     },
     workload: drawWorkload(random),
     conditions: drawConditions(random),
