@@ -6,7 +6,7 @@
  */
 
 import { errorMessageOf } from '../core/errors.ts';
-import { sleep, type Clock } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 
 export class BackgroundTask {
@@ -16,7 +16,7 @@ export class BackgroundTask {
   readonly #step: (signal: AbortSignal) => Promise<number>;
   readonly #pauseAfterErrorMs: number;
   readonly #abort = new AbortController();
-  #waiting = new AbortController();
+  #endWait: () => void = () => undefined;
   #nudged = false;
   #running: Promise<void> | undefined;
   #lastError = '';
@@ -48,13 +48,13 @@ export class BackgroundTask {
   /** Ends the current wait, or skips the next one when a step is under way. */
   nudge(): void {
     this.#nudged = true;
-    this.#waiting.abort();
+    this.#endWait();
   }
 
   /** Resolves once the step under way, which sees its signal aborted, has ended. */
   async stop(): Promise<void> {
     this.#abort.abort();
-    this.#waiting.abort();
+    this.#endWait();
     await this.#running;
   }
 
@@ -63,9 +63,19 @@ export class BackgroundTask {
       this.#nudged = false;
       const pauseMs = await this.#stepOnce();
       if (this.#nudged || this.#abort.signal.aborted) continue;
-      this.#waiting = new AbortController();
-      await sleep(this.#clock, pauseMs, this.#waiting.signal);
+      await this.#wait(pauseMs);
     }
+  }
+
+  /** A function to call instead of a signal to abort: nudges come with every message of a peer that was away. */
+  #wait(pauseMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.startTimer(pauseMs, resolve);
+      this.#endWait = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async #stepOnce(): Promise<number> {
