@@ -247,8 +247,8 @@ export const limits = {
   redisOutputSlabBytes: 64 * kibibyte,
   /** A longer value is handed to the socket as it is, not copied beside the others of its turn. */
   redisCopiedReplyBytesMax: 16 * kibibyte,
-  /** Keys of one `MGET`, `MSET` or `DEL` that are asked for at once: enough to fill a batch, not a queue. */
-  redisKeysAtOnceMax: 64,
+  /** Keys of one `MGET`, `MSET` or `DEL` that are asked for at once: a batch, but not much of the longest values. */
+  redisKeysAtOnceMax: 16,
   /** `KEYS` is refused past so many: its reply is in memory at once. */
   redisKeysListedMax: 10_000,
   /** `DBSIZE` asks the owners of all keys while this node holds no more than so many, and tells its own figure past it. */

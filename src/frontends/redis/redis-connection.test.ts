@@ -196,6 +196,28 @@ test('a long value that has no room behind a slow reply is read again when its t
   assert.deepEqual(reads.toSorted(), ['a', 'b', 'b', 'c', 'c', 'slow']);
 });
 
+test('after long values no more reads run at once than have room, after short ones more again', async (context) => {
+  const harness = await startRedisHarness(context, { limits: { outputBytesMax: 300_000 } });
+  const reads = new Waiting<ReadOutcome>();
+  harness.node.read = reads.ask;
+  const client = await harness.connect();
+  const ask = (count: number): void =>
+    client.send(Buffer.concat(Array.from({ length: count }, () => multibulk('GET', 'a'))));
+  ask(1);
+  await until(() => reads.keys.length === 1);
+  reads.answer(0, found('x'.repeat(100_000)));
+  await client.reply();
+  ask(10);
+  await until(() => reads.keys.length === 4);
+  await settle();
+  assert.equal(reads.keys.length, 4);
+  reads.answer(1, found('x'));
+  reads.answer(2, found('x'));
+  await until(() => reads.keys.length === 11);
+  for (let index = 3; index < 11; index++) reads.answer(index, found('x'));
+  await client.replies(10);
+});
+
 test('a client that asks and does not read is disconnected, with little kept for it', async (context) => {
   const harness = await startRedisHarness(context, {
     limits: { readStallMs: 50, outputBytesMax: 1 << 20, pipelineMax: 8 },

@@ -59,6 +59,8 @@ export class RedisConnection {
   #aloneRuns = false;
   #runningBytes = 0;
   #doneBytes = 0;
+  /** The longest of the latest values that were read: what the next ones may have. */
+  #readBytes = 0;
   /** All that was parsed is under way, and the next request needs more bytes. */
   #starved = true;
   /** The client has not taken what the socket holds. */
@@ -205,7 +207,8 @@ export class RedisConnection {
     // A refusal needs nothing but its place in the queue.
     if (next.reply !== undefined || this.#running === 0) return true;
     if (this.#aloneRuns || next.access === 'alone') return false;
-    if (this.#doneBytes > limits.outputBytesMax) return false;
+    const expectedBytes = next.access === 'read' ? (this.#running + 1) * this.#readBytes : 0;
+    if (this.#doneBytes + expectedBytes > limits.outputBytesMax) return false;
     if (this.#runningBytes + next.requestBytes > limits.requestBytesMax) return false;
     return !this.#queue.conflictsWith(next.access, next.keyHash);
   }
@@ -243,6 +246,7 @@ export class RedisConnection {
     if (this.#closed) return;
     const replyBytes = replyBytesOf(reply);
     const isHead = pending === this.#queue.head;
+    if (pending.access === 'read') this.#readBytes = Math.max(replyBytes, this.#readBytes >>> 1);
     if (
       pending.access === 'read' &&
       !isHead &&
