@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { isNodeId, type NodeId } from './config.ts';
-import { disagreement, durationText, floorTarget } from './floor-decision.ts';
+import { disagreement, durationText, floorTarget, foreignHolder } from './floor-decision.ts';
 
 const [n1, n2, n3] = ['n1', 'n2', 'n3'].map(nodeId) as [NodeId, NodeId, NodeId];
 
@@ -14,27 +14,36 @@ function nodeId(text: string): NodeId {
 describe('the floor may rise', () => {
   test('up to the least promise', () => {
     const target = floorTarget([
-      { node: n1, promiseMs: 500, oldestHint: undefined },
-      { node: n2, promiseMs: 300, oldestHint: undefined },
+      { node: n1, promiseMs: 500, oldestHint: undefined, foreign: [] },
+      { node: n2, promiseMs: 300, oldestHint: undefined, foreign: [] },
     ]);
     assert.deepEqual(target, { kind: 'up-to', floorMs: 300, heldBackBy: 'a write under way at n2' });
   });
 
   test('to below the oldest hint that anybody keeps', () => {
     const target = floorTarget([
-      { node: n1, promiseMs: 500, oldestHint: { target: n3, wallMs: 300 } },
-      { node: n2, promiseMs: 400, oldestHint: { target: n1, wallMs: 350 } },
+      { node: n1, promiseMs: 500, oldestHint: { target: n3, wallMs: 300 }, foreign: [] },
+      { node: n2, promiseMs: 400, oldestHint: { target: n1, wallMs: 350 }, foreign: [] },
     ]);
     assert.deepEqual(target, { kind: 'up-to', floorMs: 299, heldBackBy: 'a hint of n1 for n3' });
   });
 
   test('not while any member says nothing', () => {
-    const answer = { node: n1, promiseMs: 500, oldestHint: undefined };
+    const answer = { node: n1, promiseMs: 500, oldestHint: undefined, foreign: [] };
     const down = floorTarget([answer, { node: n3, promiseMs: undefined, silentMs: 4 * 3_600_000 }]);
     assert.deepEqual(down, { kind: 'blocked', reason: 'blocked by n3: down 4 h' });
     const unheard = floorTarget([answer, { node: n3, promiseMs: undefined, silentMs: undefined }]);
     assert.deepEqual(unheard, { kind: 'blocked', reason: 'blocked by n3: not heard yet' });
   });
+});
+
+test('a partition waits for a member that holds records of it and does not own it', () => {
+  const answers = [
+    { node: n1, promiseMs: 500, oldestHint: undefined, foreign: [] },
+    { node: n2, promiseMs: 500, oldestHint: undefined, foreign: [4, 7] },
+  ];
+  assert.equal(foreignHolder(answers, 5), '');
+  assert.equal(foreignHolder(answers, 7), 'blocked by n2: holds records that it does not own');
 });
 
 describe('owners', () => {

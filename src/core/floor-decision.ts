@@ -16,6 +16,8 @@ export type MemberAnswer =
       readonly node: NodeId;
       readonly promiseMs: number;
       readonly oldestHint: { readonly target: NodeId; readonly wallMs: number } | undefined;
+      /** Partitions of which it holds records that it does not own. */
+      readonly foreign: readonly number[];
     }
   | {
       readonly node: NodeId;
@@ -48,6 +50,14 @@ export function floorTarget(answers: readonly MemberAnswer[]): FloorTarget {
     }
   }
   return { kind: 'up-to', floorMs: Math.max(0, floorMs), heldBackBy };
+}
+
+/** Why a partition has to wait although its owners may agree: a member that does not own it holds records of it. */
+export function foreignHolder(answers: readonly MemberAnswer[], partition: number): string {
+  const holder = answers.find(
+    (answer) => answer.promiseMs !== undefined && answer.foreign.includes(partition),
+  );
+  return holder === undefined ? '' : `blocked by ${holder.node}: holds records that it does not own`;
 }
 
 /** What an owner holds of a partition up to the floor to be; undefined when it did not say. */

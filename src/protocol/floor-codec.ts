@@ -3,7 +3,8 @@
  *
  *   24 floor-report   u32 timeout ms
  *   25 raise-floors   u32 timeout ms · items: u32 partition · u48 floor ms
- *  152 floor-report   u48 promise ms · nothing, or u48 stamp of the oldest hint · its target, to the end
+ *  152 floor-report   u48 promise ms · u48 stamp of the oldest hint · u8 length of its target (0: no hint) · target ·
+ *                    items: u32 foreign partition
  *  153 floors-raised  u32 versions dropped
  */
 
@@ -54,11 +55,16 @@ export function encodeFloorReply(header: MessageHeader, reply: FloorReply): Uint
     return new FieldWriter(newFrame(header, kinds.raised, 4)).uint32(Math.min(reply.dropped, 0xffff_ffff))
       .frame;
   }
-  const { promiseMs, oldestHint } = reply;
+  const { promiseMs, oldestHint, foreign } = reply;
   const target = encoder.encode(oldestHint?.target ?? '');
-  const hintBytes = oldestHint === undefined ? 0 : 6 + target.length;
-  const writer = new FieldWriter(newFrame(header, kinds.reported, 6 + hintBytes)).uint48(promiseMs);
-  return oldestHint === undefined ? writer.frame : writer.uint48(oldestHint.wallMs).bytes(target).frame;
+  const fieldBytes = 13 + target.length + 4 * foreign.length;
+  const writer = new FieldWriter(newFrame(header, kinds.reported, fieldBytes))
+    .uint48(promiseMs)
+    .uint48(oldestHint?.wallMs ?? 0)
+    .uint8(target.length)
+    .bytes(target);
+  for (const partition of foreign) writer.uint32(partition);
+  return writer.frame;
 }
 
 /** Throws `FRAME_INVALID`. */
@@ -67,9 +73,14 @@ export function decodeFloorReply(kind: number, bytes: Uint8Array): FloorReply {
   if (kind === kinds.raised) return { kind: 'floors-raised', dropped: reader.uint32() };
   if (kind !== kinds.reported) throw invalidFrame(`reply kind ${kind} is unknown`);
   const promiseMs = reader.uint48();
-  if (reader.restBytes === 0) return { kind: 'floor-report', promiseMs, oldestHint: undefined };
   const wallMs = reader.uint48();
-  const target = decoder.decode(bytes.subarray(bytes.length - reader.restBytes));
+  const target = decoder.decode(reader.bytes(reader.uint8()));
+  const foreign: number[] = [];
+  while (reader.restBytes > 0) {
+    if (foreign.length >= limits.partitionsMax) throw invalidFrame('too many partitions');
+    foreign.push(reader.uint32());
+  }
+  if (target === '') return { kind: 'floor-report', promiseMs, oldestHint: undefined, foreign };
   if (!isNodeId(target)) throw invalidFrame('the target of a hint is not a node id');
-  return { kind: 'floor-report', promiseMs, oldestHint: { target, wallMs } };
+  return { kind: 'floor-report', promiseMs, oldestHint: { target, wallMs }, foreign };
 }

@@ -26,6 +26,8 @@ export interface FloorReport {
   readonly promiseMs: number;
   /** The hint with the earliest stamp that it keeps. */
   readonly oldestHint: { readonly target: NodeId; readonly wallMs: number } | undefined;
+  /** Partitions of which it holds records although it does not own them: those may be older than anything. */
+  readonly foreign: readonly number[];
 }
 
 export type FloorReply = FloorReport | { readonly kind: 'floors-raised'; readonly dropped: number };

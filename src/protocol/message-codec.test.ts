@@ -135,6 +135,7 @@ const replies: fc.Arbitrary<Reply> = fc.oneof(
     oldestHint: fc.option(fc.record({ target: fc.constant('n2' as NodeId), wallMs: wallTimes }), {
       nil: undefined,
     }),
+    foreign: fc.array(uint32, { maxLength: 20 }),
   }),
   fc.record({ kind: fc.constant('floors-raised' as const), dropped: uint32 }),
   fc.record({

@@ -10,7 +10,7 @@
 
 import type { NodeId } from '../core/config.ts';
 import { errorCodeOf, errorMessageOf } from '../core/errors.ts';
-import { disagreement, floorTarget, type MemberAnswer } from '../core/floor-decision.ts';
+import { disagreement, floorTarget, foreignHolder, type MemberAnswer } from '../core/floor-decision.ts';
 import { limits } from '../core/limits.ts';
 import type { FloorReport, FloorRequest } from '../protocol/floor-messages.ts';
 import type { HealingReply, PartitionFloor, PartitionState } from '../protocol/healing-messages.ts';
@@ -43,6 +43,8 @@ export class StabilityFloor {
   readonly #options: StabilityFloorOptions;
   readonly #owned: readonly number[];
   readonly #led: readonly number[];
+  /** Partitions that other nodes own. */
+  readonly #foreign: readonly number[];
   readonly #task: BackgroundTask;
   /** Why the floor of a partition that this node leads stood still at the last attempt. */
   readonly #reasons = new Map<number, string>();
@@ -52,6 +54,10 @@ export class StabilityFloor {
     const { config, placement, clock, observer } = options.coordination;
     this.#owned = ownedPartitions(placement, config.id).map(({ partition }) => partition);
     this.#led = this.#owned.filter((partition) => placement.owners(partition)[0] === config.id);
+    const owned = new Set(this.#owned);
+    this.#foreign = Array.from({ length: placement.partitions }, (_, partition) => partition).filter(
+      (partition) => !owned.has(partition),
+    );
     this.#task = new BackgroundTask({
       name: 'stability-floor',
       clock,
@@ -110,7 +116,8 @@ export class StabilityFloor {
 
   async #raiseLed(signal: AbortSignal): Promise<void> {
     const { coordination, store } = this.#options;
-    const target = floorTarget(await this.#askMembers(signal));
+    const members = await this.#askMembers(signal);
+    const target = floorTarget(members);
     if (target.kind === 'blocked') return this.#note(this.#led, target.reason);
     const { floorMs, heldBackBy } = target;
     const higher = this.#led.filter((partition) => floorMs > store.floorOf(partition));
@@ -125,7 +132,7 @@ export class StabilityFloor {
           node,
           state: ownerState(owners.get(node)?.get(partition)),
         }));
-        const reason = disagreement(answers);
+        const reason = foreignHolder(members, partition) || disagreement(answers);
         this.#note([partition], reason);
         if (reason === '') agreed.push({ partition, floorMs });
       }
@@ -145,7 +152,8 @@ export class StabilityFloor {
           ? await this.answer({ kind: 'floor-report', timeoutMs })
           : await this.#ask(id, { kind: 'floor-report', timeoutMs }, signal);
       if (reply.kind !== 'floor-report') return silent;
-      return { node: id, promiseMs: reply.promiseMs, oldestHint: reply.oldestHint };
+      const { promiseMs, oldestHint, foreign } = reply;
+      return { node: id, promiseMs, oldestHint, foreign };
     });
     return await Promise.all(answers);
   }
@@ -196,7 +204,8 @@ export class StabilityFloor {
     const promiseMs = await promise.extend();
     // A hint that was taken before the promise may still be on its way into the store.
     await store.sync();
-    return { kind: 'floor-report', promiseMs, oldestHint: await store.oldestHint() };
+    const foreign = this.#foreign.filter((partition) => store.partitionSum(partition).count > 0);
+    return { kind: 'floor-report', promiseMs, oldestHint: await store.oldestHint(), foreign };
   }
 
   #note(partitions: readonly number[], reason: string): void {
