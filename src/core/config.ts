@@ -78,6 +78,8 @@ export interface NodeConfig {
   readonly antiEntropy?: boolean;
   /** Whether records are kept for owners that are away; on unless false, which leaves their repair to anti-entropy. */
   readonly hintedHandoff?: boolean;
+  /** How often all that is stored is read again to see whether it is intact; `defaultScrubMs` if absent, 0 for never. */
+  readonly scrubMs?: number;
 }
 
 export const defaultTiming: Timing = {
@@ -100,6 +102,8 @@ export const defaultTiming: Timing = {
   floorLagMs: 150_000,
 };
 
+/** Weekly: disks rot slowly, and the chance that two copies of a record rot in one week is small. */
+export const defaultScrubMs = 7 * 86_400_000;
 export const defaultQuorum: QuorumSettings = { n: 3, r: 2, w: 2 };
 export const defaultVnodes = 64;
 export const defaultClusterName = 'mini-dynamo';

@@ -148,6 +148,12 @@ export const limits = {
   treeVersionsMax: 4_096,
   /** Records that a read of a token range takes in between two turns: about a millisecond. */
   treeRecordsPerTurn: 256,
+  /** What a scrub reads a second by itself: 160 GB in a week, and nothing that clients notice. */
+  scrubBytesPerSecond: 256 * kibibyte,
+  /** The same when an operator asked for it and waits. */
+  scrubNowBytesPerSecond: 64 * mebibyte,
+  /** A node scrubs by itself no sooner than this after its start: restarts are busy enough. */
+  scrubDelayMs: 3_600_000,
   /** Bytes of records that a scrub reads before it looks at its rate again: two milliseconds of work. */
   scrubPageBytes: 128 * kibibyte,
   /** Entries closer than this are read together: copying the gap costs less than another call. */
@@ -227,6 +233,8 @@ export const limits = {
   healingBackoffMax: 8,
   /** Partitions of which one page of a scan over the cluster asks the owners, one after the other, where they are empty. */
   scanPartitionsPerPage: 64,
+  /** Recent arrivals whose way is remembered, a power of two: 2 MiB, and about what a busy node takes in a second. */
+  arrivalsRemembered: 65_536,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */

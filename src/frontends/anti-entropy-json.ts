@@ -2,7 +2,7 @@
  * `/debug/ae`: the names of the Go demo first, then what each other owner and this node's own evidence look like.
  */
 
-import type { AntiEntropyStatus, OwnerStatus, RepairReport } from '../replica/anti-entropy-status.ts';
+import type { AntiEntropyStatus, OwnerStatus } from '../replica/anti-entropy-status.ts';
 
 export function antiEntropyJson(status: AntiEntropyStatus): Record<string, unknown> {
   const { isEnabled, intervalMs, evidence, lastRound, owners, hygiene } = status;
@@ -57,16 +57,6 @@ function ownerJson(owner: OwnerStatus): Record<string, unknown> {
       partition,
       state,
       last_compared_ms: rounded(lastComparedMs),
-    })),
-  };
-}
-
-/** The result of a repair. */
-export function repairJson(report: RepairReport): Record<string, unknown> {
-  return {
-    ok: report.peers.every((peer) => peer.state === 'done'),
-    peers: report.peers.map(({ peer, partitions, state, fetched, sent, error }) => ({
-      ...{ id: peer, partitions, state, pulled: fetched, pushed: sent, error },
     })),
   };
 }

@@ -29,7 +29,9 @@ import type {
   ScanOutcome,
   WriteOutcome,
 } from '../replica/node-api.ts';
-import type { AntiEntropyStatus, RepairReport } from '../replica/anti-entropy-status.ts';
+import type { OperatorApi } from '../replica/operator-api.ts';
+import { memoryOperator } from './memory-operator.ts';
+import type { AntiEntropyStatus } from '../replica/anti-entropy-status.ts';
 import type { ScanCursor, StoreStatus } from '../storage/store.ts';
 
 export class MemoryNode implements NodeApi {
@@ -48,6 +50,8 @@ export class MemoryNode implements NodeApi {
   scanning: (() => Promise<ScanOutcome>) | undefined;
   /** What an inspection waits for. */
   inspection: Promise<void> | undefined;
+  /** What a repair, a scrub or a compaction waits for. */
+  work: Promise<void> | undefined;
   healthNow: Health = { ok: true };
   readyNow: Readiness = { ready: true, read: true, write: true, message: 'ready' };
   wallMs = 1_700_000_000_000;
@@ -98,6 +102,8 @@ export class MemoryNode implements NodeApi {
     put: async (record, hintFor) => this.#putLocally(record, hintFor),
     keys: async ({ after, limit }) => this.#keys(after, limit),
   };
+
+  readonly operator: OperatorApi = memoryOperator(this);
 
   health(): Health {
     return this.healthNow;
@@ -167,19 +173,6 @@ export class MemoryNode implements NodeApi {
       ],
       hygiene: { foreignPartitions: 1, foreignRecords: 6, handedOver: 2, lastError: 'n3 is down' },
     };
-  }
-
-  repair(options: { readonly partitions?: readonly number[] | undefined }): Promise<RepairReport> {
-    this.repaired.push(options.partitions);
-    const peer = {
-      peer: nodeId('n2'),
-      partitions: 1,
-      state: 'done' as const,
-      fetched: 3,
-      sent: 4,
-      error: '',
-    };
-    return Promise.resolve({ peers: [peer] });
   }
 
   peers(): readonly PeerStatus[] {

@@ -285,18 +285,96 @@ test('anti-entropy shows its last round, each other owner, and what this node ca
   });
 });
 
+/** Until a piece of work is no longer under way. */
+async function ended(harness: Harness, target: string): Promise<unknown> {
+  for (;;) {
+    const job = (await get(harness, target)) as { state: string };
+    if (job.state !== 'running') return job;
+  }
+}
+
 test('a repair is about everything, a partition, or the partition of a key', async (t) => {
   const harness = await startHarness(t);
-  const result = {
-    ok: true,
-    peers: [{ id: 'n2', partitions: 1, state: 'done', pulled: 3, pushed: 4, error: '' }],
-  };
+  assert.deepEqual(await get(harness, '/debug/repair'), { number: 0, state: 'idle', error: '' });
   for (const body of [{}, { partition: 9 }, { key: 'a' }]) {
-    assert.deepEqual(await posted(harness, '/internal/repair', body), result);
+    assert.equal((await post(harness, '/debug/repair', body)).status, 202);
+    assert.deepEqual(await ended(harness, '/debug/repair'), {
+      ...{ number: harness.node.repaired.length, state: 'done', error: '', ok: true },
+      peers: [{ id: 'n2', partitions: 1, state: 'done', pulled: 3, pushed: 4, error: '' }],
+    });
   }
   assert.deepEqual(harness.node.repaired, [undefined, [9], [5]]);
   for (const body of [{ partition: 256 }, { partition: 1, key: 'a' }, { partition: -1 }, { all: true }]) {
-    assert.equal((await post(harness, '/internal/repair', body)).status, 400, JSON.stringify(body));
+    assert.equal((await post(harness, '/debug/repair', body)).status, 400, JSON.stringify(body));
+  }
+});
+
+test('long work is begun once at a time, shows how far it is, and says why it failed', async (t) => {
+  const harness = await startHarness(t);
+  const work = Promise.withResolvers<void>();
+  harness.node.work = work.promise;
+  for (const path of ['/debug/repair', '/debug/scrub', '/debug/compact']) {
+    assert.equal((await post(harness, path, {})).status, 202, path);
+    const again = await harness.request('POST', path, { body: '{}', headers: json });
+    assert.equal(again.status, 503, path);
+    assert.match(again.body.toString(), /"OVERLOADED".*is under way already/);
+  }
+  const repair = (await get(harness, '/debug/repair')) as { ok: boolean; peers: { pulled: number }[] };
+  assert.equal(repair.ok, false);
+  assert.equal(repair.peers[0]?.pulled, 1);
+  const scrub = { number: 1, state: 'running', error: '', bytes: 3_400, corrupt: 1, sum_mismatches: 0 };
+  assert.deepEqual(await get(harness, '/debug/scrub'), { ...scrub, records: 6 });
+  work.resolve();
+  assert.deepEqual(await ended(harness, '/debug/scrub'), { ...scrub, state: 'done', records: 12 });
+  const compaction = { number: 1, state: 'done', error: '', wal_bytes: 1_000 };
+  assert.deepEqual(await ended(harness, '/debug/compact'), compaction);
+  const failing = Promise.withResolvers<void>();
+  harness.node.work = failing.promise;
+  assert.equal((await post(harness, '/debug/scrub', {})).status, 202);
+  failing.reject(new Error('the disk is gone'));
+  assert.deepEqual(await ended(harness, '/debug/scrub'), {
+    ...{ number: 2, state: 'failed', error: 'the disk is gone' },
+    ...{ records: 6, bytes: 3_400, corrupt: 1, sum_mismatches: 0 },
+  });
+});
+
+test('why tells what each node holds of a key, what is on its way, and how it came', async (t) => {
+  const harness = await startHarness(t);
+  const fixed = {
+    token: '000000abcdef0123',
+    partition: 5,
+    level: false,
+    owners: ['n1', 'n2'],
+    fallbacks: [],
+  };
+  const down = { state: 'down', message: 'it cannot be reached', witness: null, failure: null, copy: null };
+  const nothing = { state: 'answered', message: '', witness: true, failure: null, copy: null };
+  assert.deepEqual(await get(harness, '/debug/why?key=k'), {
+    ...{ key: 'k', ...fixed, newest: null, hints: [] },
+    nodes: [
+      { id: 'n1', role: 'owner', ...nothing },
+      { id: 'n2', role: 'owner', ...down },
+    ],
+  });
+  await harness.request('PUT', '/kv/%ff', { body: 'hello' });
+  const digest = {
+    ...{ ts: 1_700_000_000_000, counter: 0, writer_id: 'n1', actor: 'n1.test', deleted: false },
+    checksum: harness.node.records.get('\u00ff')?.version.checksum.toString(16).padStart(8, '0'),
+  };
+  const arrived = { path: 'handoff', from: 'n3', ago_ms: 1_500 };
+  const copy = { ...digest, bytes: 5, newest: true, arrived };
+  const said = await get(harness, '/debug/why?key=%ff');
+  assert.deepEqual(said, {
+    ...{ key_base64: '/w==', ...fixed, newest: digest },
+    nodes: [
+      { id: 'n1', role: 'owner', ...nothing, copy },
+      { id: 'n2', role: 'owner', ...down },
+    ],
+    hints: [{ holder: 'n1', target: 'n2', ...copy }],
+  });
+  assert.deepEqual(await get(harness, '/debug/why?key_base64=/w=='), said);
+  for (const query of ['', '?key=', '?key=%zz', '?name=k', '?key=a&r=1']) {
+    assert.equal((await harness.request('GET', `/debug/why${query}`)).status, 400, query);
   }
 });
 

@@ -18,7 +18,7 @@ import { ClientReply } from './client-reply.ts';
 import { errorReplyOf, type ErrorReply } from './error-reply.ts';
 import { addInspectionRoutes } from './inspection-routes.ts';
 import type { RequestTarget } from './key-path.ts';
-import { addRepairRoute } from './repair-route.ts';
+import { addMaintenanceRoutes } from './maintenance-routes.ts';
 import { addStatusRoutes, type PersistencePaths } from './status-routes.ts';
 
 export interface OperatorOptions {
@@ -71,7 +71,7 @@ export class OperatorRoutes {
     });
     addStatusRoutes(fastify, options);
     addInspectionRoutes(fastify, { local: options.node.local, valueBytesMax: options.valueBytesMax });
-    addRepairRoute(fastify, options.node);
+    addMaintenanceRoutes(fastify, options.node);
     this.#ready = Promise.resolve(fastify.ready()).then(() => {
       this.#started = true;
     });

@@ -10,10 +10,12 @@ import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { FloorStatus, NodeApi } from '../replica/node-api.ts';
 import type { StoreStatus } from '../storage/store.ts';
+import { scrubJson } from './maintenance-json.ts';
 import { antiEntropyJson } from './anti-entropy-json.ts';
 import { prefersJson } from './error-reply.ts';
 import { decodeBase64, keyFieldsOf } from './inspection-json.ts';
 import { checkKeyLength, percentDecode } from './key-path.ts';
+import { whyJson } from './why-json.ts';
 
 /** Where this node keeps its data, for `/debug/persist` and `/debug/hints`. */
 export interface PersistencePaths {
@@ -38,7 +40,15 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
   fastify.get('/debug/hints', () => hintsJson(node, paths));
   fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));
   fastify.get('/debug/floor', () => floorJson(node.floor()));
-  fastify.get('/debug/persist', () => persistenceJson(node.storage(), paths));
+  fastify.get('/debug/persist', () => ({
+    ...persistenceJson(node.storage(), paths),
+    scrub: scrubJson(node.operator.scrubbing()),
+  }));
+  fastify.get('/debug/why', async (request) => {
+    const key = keyOfQuery(request.raw.url ?? '');
+    if (key === undefined) throw new StoreError('MISSING_KEY', 'missing key: /debug/why?key=…');
+    return whyJson(key, await node.operator.why(key));
+  });
   fastify.get('/debug/ring', (request) => ringJson(node, request.raw.url ?? ''));
   fastify.get('/debug/peers', () => peersJson(node));
 }
@@ -93,6 +103,10 @@ function persistenceJson(status: StoreStatus, paths: PersistencePaths): Record<s
     snapshot_bytes: status.snapshotBytes,
     compactions: status.compactions,
     compacted_bytes: status.compactedBytes,
+    collected_keys: status.collectedKeys,
+    collected_bytes: status.collectedBytes,
+    floor_min_ms: status.floorMinMs,
+    floor_max_ms: status.floorMaxMs,
     quarantined: status.quarantined,
     evidence_lost: status.evidenceLost !== false,
     evidence_lost_cause: status.evidenceLost === false ? null : status.evidenceLost,

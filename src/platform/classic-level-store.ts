@@ -245,10 +245,11 @@ class ClassicLevelStore implements Store {
     return this.#run(({ writer }) => writer.removeHint(target, record));
   }
 
-  findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+  findHinted(key: Uint8Array, token: Token, only?: NodeId): Promise<StoredRecord | undefined> {
     return this.#run(async ({ reader, writer }) => {
       let newest: StoredRecord | undefined;
       for (const { target } of writer.figures.hints()) {
+        if (only !== undefined && target !== only) continue;
         const record = await reader.record(target, key, token);
         if (record === undefined) continue;
         if (newest === undefined || compareVersions(record.version, newest.version) > 0) newest = record;

@@ -7,6 +7,7 @@
  *   19 fetch-range     u32 timeout ms · u64 first · u64 last
  *   20 fetch-tokens    u32 timeout ms · items: u64 token
  *   21 compare-now     u32 timeout ms · u32 session · items: u32 partition
+ *   22 trace-key       in key-trace-codec.ts, as is 149
  *  144 partition-sums  items: u8 completeness (0 complete, 1 fresh, 2 incomplete) · u48 floor ms · sum
  *  145 range-sums      items: sum
  *  146 versions        u8 more · u64 next · items: u64 token · u48 wall ms · u16 counter · u32 checksum
@@ -30,6 +31,15 @@ import type {
   PartitionFloor,
   PartitionState,
 } from './healing-messages.ts';
+import {
+  decodeKeyTrace,
+  decodeTraceKey,
+  encodeKeyTrace,
+  encodeTraceKey,
+  keyTraceBytes,
+  keyTraceKind,
+  traceKeyKind,
+} from './key-trace-codec.ts';
 import { FieldReader, FieldWriter, headerBytes, invalidFrame, newFrame } from './message-frame.ts';
 import type { MessageHeader } from './messages.ts';
 
@@ -60,8 +70,8 @@ const noToken: Token = { high: 0, low: 0 };
 /** Whether a message kind is one of these. */
 export function isHealingKind(kind: number): boolean {
   return (
-    (kind >= kinds.partitionSums && kind <= kinds.compareNow) ||
-    (kind >= kinds.partitionSumsReply && kind <= kinds.compareProgress)
+    (kind >= kinds.partitionSums && kind <= traceKeyKind) ||
+    (kind >= kinds.partitionSumsReply && kind <= keyTraceKind)
   );
 }
 
@@ -97,11 +107,14 @@ export function encodeHealingRequest(header: MessageHeader, request: HealingRequ
       for (const partition of request.partitions) writer.uint32(partition);
       return writer.frame;
     }
+    case 'trace-key':
+      return encodeTraceKey(header, request);
   }
 }
 
 /** Throws `FRAME_INVALID`. */
 export function decodeHealingRequest(kind: number, bytes: Uint8Array): HealingRequest {
+  if (kind === traceKeyKind) return decodeTraceKey(bytes);
   const reader = new FieldReader(bytes);
   const timeoutMs = reader.uint32();
   switch (kind) {
@@ -172,6 +185,8 @@ export function encodeHealingReply(header: MessageHeader, reply: HealingReply): 
         .uint8(progressStates.indexOf(reply.state))
         .uint32(reply.compared)
         .uint32(reply.fetched).frame;
+    case 'key-trace':
+      return encodeKeyTrace(header, reply);
   }
 }
 
@@ -208,6 +223,8 @@ export function decodeHealingReply(kind: number, bytes: Uint8Array): HealingRepl
       const state = named(progressStates, reader.uint8());
       return { kind: 'compare-progress', state, compared: reader.uint32(), fetched: reader.uint32() };
     }
+    case keyTraceKind:
+      return decodeKeyTrace(bytes);
     default:
       throw invalidFrame(`reply kind ${kind} is unknown`);
   }
@@ -229,6 +246,8 @@ export function healingRequestBytes(request: HealingRequest): number {
       return fixedBytes + tokenBytes * request.tokens.length;
     case 'compare-now':
       return fixedBytes + 4 + 4 * request.partitions.length;
+    case 'trace-key':
+      return fixedBytes + request.key.length;
   }
 }
 
@@ -245,6 +264,8 @@ export function healingReplyBytes(reply: HealingReply): number {
       return reply.records.reduce((sum, record) => sum + record.bytes.length, headerBytes + 9);
     case 'compare-progress':
       return headerBytes + 9;
+    case 'key-trace':
+      return keyTraceBytes(reply);
   }
 }
 

@@ -9,6 +9,7 @@
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { StoredRecord } from '../core/record.ts';
+import type { KeyTraceReply, TraceKeyRequest } from './key-trace-messages.ts';
 
 /**
  * What an owner can vouch for in one partition: `complete` holds all that it ever acknowledged, `fresh` started on an
@@ -66,7 +67,8 @@ export type HealingRequest =
       readonly session: number;
       /** All that both own when it is empty. */
       readonly partitions: readonly number[];
-    };
+    }
+  | TraceKeyRequest;
 
 export interface VersionsReply {
   readonly kind: 'versions';
@@ -96,4 +98,5 @@ export type HealingReply =
   | { readonly kind: 'range-sums'; readonly sums: readonly VersionSum[] }
   | VersionsReply
   | RecordsReply
-  | CompareProgress;
+  | CompareProgress
+  | KeyTraceReply;

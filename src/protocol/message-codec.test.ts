@@ -7,6 +7,7 @@ import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { encodeRecord } from '../core/record.ts';
 import { compareTokens } from '../core/token.ts';
+import { arrivalPaths } from './key-trace-messages.ts';
 import { decodeMessage, encodeReply, encodeRequest } from './message-codec.ts';
 import type { MessageHeader, Reply, Request } from './messages.ts';
 
@@ -60,9 +61,27 @@ const healingRequests: fc.Arbitrary<Request> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('fetch-tokens' as const), timeoutMs: timeouts, tokens: ascendingTokens }),
   fc.record({ kind: fc.constant('compare-now' as const), timeoutMs: timeouts, session: uint32, partitions }),
+  fc.record({ kind: fc.constant('trace-key' as const), timeoutMs: timeouts, key: keys }),
 );
 
+const nodeIds = fc.constantFrom('n1' as NodeId, 'node-2' as NodeId);
+const copies = fc.record({
+  digest: fc.record({ dot: dots, tombstone: fc.boolean(), expiresAtMs: wallTimes, checksum: uint32 }),
+  valueBytes: uint32,
+  arrival: fc.option(
+    fc.record({ path: fc.constantFrom(...arrivalPaths), from: nodeIds, atWallMs: wallTimes }),
+    { nil: undefined },
+  ),
+});
+
 const healingReplies: fc.Arbitrary<Reply> = fc.oneof(
+  fc.record({
+    kind: fc.constant('key-trace' as const),
+    isWitness: fc.boolean(),
+    failure: fc.constantFrom(undefined, 'RECORD_CORRUPT' as const),
+    copy: fc.option(copies, { nil: undefined }),
+    hints: fc.array(fc.record({ target: nodeIds, copy: copies }), { maxLength: 3 }),
+  }),
   fc.record({
     kind: fc.constant('partition-sums' as const),
     states: fc.array(

@@ -392,7 +392,9 @@ describe('what an operator sees and asks for', () => {
       assert.equal(areLevel(stage), false);
       // From the node that lacks everything, and from one that lacks nothing: each makes both ends heal.
       const progress: number[] = [];
-      const pulled = await api(last).repair({ onProgress: ({ peers }) => void progress.push(peers.length) });
+      const pulled = await api(last).operator.repair({
+        onProgress: ({ peers }) => void progress.push(peers.length),
+      });
       assert.deepEqual(
         pulled.peers.map(({ peer, state }) => [peer, state]),
         [first, second_].map((node) => [node?.id, 'done']),
@@ -404,7 +406,7 @@ describe('what an operator sees and asks for', () => {
       assert.ok(progress.length > 1);
       assert.equal(areLevel(stage), true);
       const { partition } = api(first).placementOf(bytes('key-3'));
-      const again = await api(first).repair({ partitions: [partition] });
+      const again = await api(first).operator.repair({ partitions: [partition] });
       assert.deepEqual(
         again.peers.map(({ fetched, sent, partitions }) => [fetched, sent, partitions]),
         [
@@ -418,7 +420,7 @@ describe('what an operator sees and asks for', () => {
     play({}, async ({ world, nodes }) => {
       kill(nodes[1]);
       await world.sleep(3 * second);
-      const { peers } = await api(nodes[0]).repair({});
+      const { peers } = await api(nodes[0]).operator.repair({});
       assert.deepEqual(
         peers.map(({ peer, state }) => [peer, state]),
         [
@@ -442,7 +444,7 @@ describe('what an operator sees and asks for', () => {
           .antiEntropy()
           .owners.find((owner) => owner.peer === peer?.id);
       assert.equal(ownerOf(first, last)?.isEqual, false);
-      await api(last).repair({});
+      await api(last).operator.repair({});
       await world.sleep(2 * second);
       assert.equal(ownerOf(first, last)?.isEqual, true);
       assert.equal(ownerOf(last, first)?.isEqual, true);

@@ -66,6 +66,8 @@ export function sendRecord(
     coordination.calls.ask(peers, request, timeoutMs, onResult, onLateReply);
   }
   if (peers.length < holders.length) {
-    void coordination.replica.put(record, hintFor).then((reply) => onResult(self, reply));
+    const { replica } = coordination;
+    const origin = replica.arrivals.originOf(fresh ? 'write' : 'read', self);
+    void replica.put(record, hintFor, undefined, origin).then((reply) => onResult(self, reply));
   }
 }

@@ -1,5 +1,6 @@
 /**
- * What peers ask for on behalf of anti-entropy, put before whoever answers it: trees, or the task that heals this node.
+ * What peers ask for on behalf of anti-entropy, or of an operator, put before whoever answers it: trees, the task that
+ * heals this node, or what it knows of one key.
  */
 
 import type { NodeId } from '../core/config.ts';
@@ -9,20 +10,24 @@ import type { Observer } from '../ports/observer.ts';
 import type { HealingRequest } from '../protocol/healing-messages.ts';
 import type { Ping, Reply } from '../protocol/messages.ts';
 import type { AntiEntropy } from './anti-entropy.ts';
+import type { KeyTracer } from './key-trace.ts';
 import type { TreeResponder } from './tree-responder.ts';
 
 export class HealingDesk {
   readonly #antiEntropy: AntiEntropy;
   readonly #trees: TreeResponder;
+  readonly #tracer: Pick<KeyTracer, 'answer'>;
   readonly #observer: Observer;
 
   constructor(options: {
     readonly antiEntropy: AntiEntropy;
     readonly trees: TreeResponder;
+    readonly tracer: Pick<KeyTracer, 'answer'>;
     readonly observer: Observer;
   }) {
     this.#antiEntropy = options.antiEntropy;
     this.#trees = options.trees;
+    this.#tracer = options.tracer;
     this.#observer = options.observer;
   }
 
@@ -47,6 +52,7 @@ export class HealingDesk {
   async answer(from: NodeId, request: HealingRequest): Promise<Reply> {
     try {
       if (request.kind === 'compare-now') return this.#antiEntropy.onCompareNow(from, request);
+      if (request.kind === 'trace-key') return await this.#tracer.answer(request.key);
       return await this.#trees.answer(request);
     } catch (error) {
       const code = errorCodeOf(error);

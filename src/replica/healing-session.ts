@@ -256,8 +256,12 @@ export class HealingSession {
     for (let from = 0; from < records.length; from += limits.healingMergesPerTurn) {
       if (this.#signal.aborted) return;
       const some = records.slice(from, from + limits.healingMergesPerTurn);
+      const origin = coordination.replica.arrivals.originOf('anti-entropy', this.#exchange.peer);
       const replies = await Promise.all(
-        some.map(async (record) => ({ record, reply: await coordination.replica.put(record, undefined) })),
+        some.map(async (record) => ({
+          record,
+          reply: await coordination.replica.put(record, undefined, undefined, origin),
+        })),
       );
       let refused = 0;
       for (const { record, reply } of replies) {

@@ -129,7 +129,9 @@ export class HintedHandoff {
     records: readonly StoredRecord[],
   ): Promise<readonly (ErrorCode | undefined)[] | string> {
     const { calls, config, replica } = this.#coordination;
-    if (target === config.id) return await replica.putAll(records);
+    if (target === config.id) {
+      return await replica.putAll(records, replica.arrivals.originOf('handoff', target));
+    }
     const timeoutMs = config.timing.requestTimeoutMs;
     const result = await calls.askOne(target, { kind: 'merge', timeoutMs, records }, timeoutMs);
     if (result.kind === 'refused') return `${result.code}: ${result.message}`;

@@ -51,10 +51,12 @@ export class NodeInspection implements LocalInspection {
     );
     this.#replica.check(record, target);
     if (target !== undefined) {
-      await this.#replica.store(record, target);
+      await this.#replica.store(record, target, 0);
       return { changed: true };
     }
     const { changed } = await this.#store.merge(record);
+    if (changed)
+      this.#replica.noteArrival(record, this.#replica.arrivals.originOf('inspection', this.#config.id));
     return { changed };
   }
 

@@ -12,7 +12,8 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
-import type { AntiEntropyStatus, RepairReport } from './anti-entropy-status.ts';
+import type { AntiEntropyStatus } from './anti-entropy-status.ts';
+import type { OperatorApi } from './operator-api.ts';
 
 /** Per-request overrides of the configured quorum; `r` and `w` between 1 and N. */
 export interface RequestOptions {
@@ -222,6 +223,7 @@ export interface NodeApi {
   scan(request: ScanRequest): Promise<ScanOutcome>;
 
   readonly local: LocalInspection;
+  readonly operator: OperatorApi;
   health(): Health;
   readiness(): Readiness;
   ring(): RingStatus;
@@ -230,14 +232,6 @@ export interface NodeApi {
   /** How far deletes are forgotten, and what keeps them. */
   floor(): FloorStatus;
   antiEntropy(): AntiEntropyStatus;
-  /**
-   * Compares now with every other owner that is up, both ways, whatever heartbeats say; also where anti-entropy is
-   * switched off. Only of these partitions if there are any. Resolves when all are done; never rejects.
-   */
-  repair(options: {
-    readonly partitions?: readonly number[] | undefined;
-    readonly onProgress?: (report: RepairReport) => void;
-  }): Promise<RepairReport>;
   peers(): readonly PeerStatus[];
   storage(): StoreStatus;
   /** Counters since the start, by name. */

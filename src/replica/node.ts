@@ -15,7 +15,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import type { Store, StoreStatus } from '../storage/store.ts';
-import type { AntiEntropyStatus, RepairReport } from './anti-entropy-status.ts';
+import type { AntiEntropyStatus } from './anti-entropy-status.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
@@ -26,6 +26,7 @@ import { HintAdmission } from './hint-admission.ts';
 import { evidenceOf } from './node-evidence.ts';
 import { HealingDesk } from './healing-desk.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
+import { KeyTracer } from './key-trace.ts';
 import { NodeInspection } from './local-inspection.ts';
 import type {
   FloorStatus,
@@ -45,6 +46,7 @@ import type {
 } from './node-api.ts';
 import { NodeClock } from './node-clock.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { NodeOperator } from './node-operator.ts';
 import { PacedLog } from './paced-log.ts';
 import { PeerHealth } from './peer-health.ts';
 import { PeerSuspicion } from './peer-suspicion.ts';
@@ -52,7 +54,6 @@ import { readinessOf } from './readiness.ts';
 import { keyPlacement, ringStatus } from './ring-status.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
-import { repair } from './repair.ts';
 import { RequestHandler } from './request-handler.ts';
 import { StabilityFloor } from './stability-floor.ts';
 import { TreeResponder } from './tree-responder.ts';
@@ -95,6 +96,7 @@ export class DynamoNode implements NodeApi {
   readonly id: NodeId;
   readonly incarnation: number;
   readonly local: NodeInspection;
+  readonly operator: NodeOperator;
   readonly #options: NodeOptions;
   readonly #peers: readonly NodeId[];
   readonly #counters: Counters;
@@ -105,9 +107,7 @@ export class DynamoNode implements NodeApi {
   readonly #coordinator: Coordinator;
   readonly #handler: RequestHandler;
   readonly #handoff: HintedHandoff;
-  readonly #coordination: Coordination;
   readonly #antiEntropy: AntiEntropy;
-  readonly #stopping = new AbortController();
   readonly #healing: HealingDesk;
   readonly #trees: TreeResponder;
   readonly #floor: StabilityFloor;
@@ -154,7 +154,7 @@ export class DynamoNode implements NodeApi {
       isWitness: (partition) => evidence.isComplete(partition),
       promise,
     });
-    const coordination: Coordination = (this.#coordination = {
+    const coordination: Coordination = {
       config,
       placement,
       replica,
@@ -172,7 +172,7 @@ export class DynamoNode implements NodeApi {
       }),
       hintAdmission: new HintAdmission(),
       writesUnderWay,
-    });
+    };
     this.local = new NodeInspection({ config, store, replica, checksum });
     this.#coordinator = new Coordinator(coordination, identity.actor);
     const antiEntropy = (this.#antiEntropy = new AntiEntropy({
@@ -186,7 +186,9 @@ export class DynamoNode implements NodeApi {
     this.#trees = trees;
     const silentMs = (peer: NodeId): number | undefined => this.#health.silentMs(peer, clock.monotonicNow());
     this.#floor = new StabilityFloor({ coordination, store, evidence, trees, promise, silentMs });
-    const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, observer }));
+    const tracer = new KeyTracer({ coordination, store, evidence });
+    this.operator = new NodeOperator({ coordination, store, antiEntropy, tracer });
+    const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, tracer, observer }));
     this.#handler = new RequestHandler({
       transport,
       replica,
@@ -218,19 +220,15 @@ export class DynamoNode implements NodeApi {
     });
     this.#heartbeat.start();
     this.#handoff.start();
+    this.operator.start();
   }
 
   /** Refuses new requests, ends the loops, and closes the connections. Writes not yet acknowledged become hints. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
     this.#coordinator.stop();
     this.#handler.stop();
-    await Promise.all([
-      this.#heartbeat.stop(),
-      this.#handoff.stop(),
-      this.#antiEntropy.stop(),
-      this.#floor.stop(),
-    ]);
+    const loops = [this.#heartbeat, this.#handoff, this.#antiEntropy, this.#floor, this.operator];
+    await Promise.all(loops.map((loop) => loop.stop()));
     this.#calls.stop();
     await this.#options.transport.stop();
     await this.#nodeClock.stop();
@@ -299,16 +297,6 @@ export class DynamoNode implements NodeApi {
 
   antiEntropy(): AntiEntropyStatus {
     return this.#antiEntropy.status();
-  }
-
-  repair(options: Parameters<NodeApi['repair']>[0]): Promise<RepairReport> {
-    return repair({
-      coordination: this.#coordination,
-      antiEntropy: this.#antiEntropy,
-      partitions: options.partitions,
-      onProgress: options.onProgress ?? (() => undefined),
-      signal: this.#stopping.signal,
-    });
   }
 
   floor(): FloorStatus {

@@ -16,10 +16,13 @@ import { partitionOf, tokenOf, type Token } from '../core/token.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { GetReply, Reply } from '../protocol/messages.ts';
 import type { Store } from '../storage/store.ts';
+import { ArrivalMemory, type ArrivalOrigin } from './arrival-memory.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { WritePromise } from './write-promise.ts';
 
 export class Replica {
+  /** How what is held here came. */
+  readonly arrivals: ArrivalMemory;
   readonly #config: NodeConfig;
   readonly #store: Store;
   readonly #placement: PlacementTable;
@@ -45,6 +48,7 @@ export class Replica {
     readonly promise?: Pick<WritePromise, 'check'>;
   }) {
     this.#config = options.config;
+    this.arrivals = new ArrivalMemory(options.config.members.map(({ id }) => id));
     this.#store = options.store;
     this.#placement = options.placement;
     this.#clock = options.clock;
@@ -59,11 +63,12 @@ export class Replica {
     record: StoredRecord,
     hintFor: NodeId | undefined,
     fresh?: { readonly ageMsMax: number },
+    origin: ArrivalOrigin = 0,
   ): Promise<Reply> {
     try {
       this.check(record, hintFor);
       if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax);
-      await this.store(record, hintFor);
+      await this.store(record, hintFor, origin);
       return { kind: 'stored' };
     } catch (error) {
       return this.#refuse('replica.put-refused', error);
@@ -71,17 +76,20 @@ export class Replica {
   }
 
   /** Merges records that their owner, this node, missed; says for each why it was refused. Never throws. */
-  async putAll(records: readonly StoredRecord[]): Promise<(ErrorCode | undefined)[]> {
-    const replies = await Promise.all(records.map((record) => this.put(record, undefined)));
+  async putAll(records: readonly StoredRecord[], origin: ArrivalOrigin): Promise<(ErrorCode | undefined)[]> {
+    const replies = await Promise.all(
+      records.map((record) => this.put(record, undefined, undefined, origin)),
+    );
     return replies.map((reply) => (reply.kind === 'refused' ? reply.code : undefined));
   }
 
   /** Stores without the checks: for a record that this very node has just stamped or checked. */
-  async store(record: StoredRecord, hintFor: NodeId | undefined): Promise<void> {
+  async store(record: StoredRecord, hintFor: NodeId | undefined, origin: ArrivalOrigin): Promise<void> {
     try {
       if (hintFor === undefined) {
         const { changed, held } = await this.#store.merge(record);
         if (!changed) this.#checkBelieved(held.dot);
+        if (changed) this.noteArrival(record, origin);
       } else {
         await this.#store.putHint(hintFor, record);
         this.#observer.count('hints.written');
@@ -90,6 +98,11 @@ export class Replica {
       if (errorCodeOf(error) === 'STALE_VERSION') this.#observer.count('floor.strays-refused');
       throw error;
     }
+  }
+
+  /** Remembers how a version came that is held from now on. */
+  noteArrival({ token, version }: StoredRecord, origin: ArrivalOrigin): void {
+    this.arrivals.note(token, version.dot, version.checksum, origin, this.#clock.last.wallMs);
   }
 
   /**

@@ -95,11 +95,18 @@ export class RequestHandler {
           request.record,
           request.hintFor,
           request.fresh ? { ageMsMax: request.timeoutMs } : undefined,
+          this.#replica.arrivals.originOf(request.fresh ? 'write' : 'read', from.id),
         );
       case 'get':
         return this.#replica.get(request.key, request.want);
       case 'merge':
-        return { kind: 'merged', refusals: await this.#replica.putAll(request.records) };
+        return {
+          kind: 'merged',
+          refusals: await this.#replica.putAll(
+            request.records,
+            this.#replica.arrivals.originOf('handoff', from.id),
+          ),
+        };
       case 'floor-report':
       case 'raise-floors':
         return this.#floor.answer(request);

@@ -25,8 +25,8 @@ import type { Observer } from '../ports/observer.ts';
 import type { Evidence } from './evidence.ts';
 import { adoptFloors } from './floor-adoption.ts';
 
-/** What is asked here; `compare-now` is for whoever heals this node. */
-export type TreeRequest = Exclude<HealingRequest, { readonly kind: 'compare-now' }>;
+/** What is asked here; `compare-now` is for whoever heals this node, `trace-key` for an operator. */
+export type TreeRequest = Exclude<HealingRequest, { readonly kind: 'compare-now' | 'trace-key' }>;
 
 /** All versions count; later than any stamp of 48 bits. */
 export const noCutoffMs = Number.MAX_SAFE_INTEGER;

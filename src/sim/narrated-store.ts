@@ -124,8 +124,8 @@ export class NarratedStore implements Store {
     return this.#store.readHints(target, limit);
   }
 
-  findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
-    return this.#store.findHinted(key, token);
+  findHinted(...asked: Parameters<Store['findHinted']>): ReturnType<Store['findHinted']> {
+    return this.#store.findHinted(...asked);
   }
 
   hints(): readonly HintSummary[] {

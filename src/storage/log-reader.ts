@@ -109,10 +109,11 @@ export class LogReader {
     return records;
   }
 
-  /** The newest version of a key among the hints for all targets. */
-  async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+  /** The newest version of a key among the hints for all targets, or for one. */
+  async findHinted(key: Uint8Array, token: Token, target?: NodeId): Promise<StoredRecord | undefined> {
     let newest: StoredRecord | undefined;
-    for (const space of [...this.#index.hints.values()]) {
+    for (const [holder, space] of [...this.#index.hints]) {
+      if (target !== undefined && holder !== target) continue;
       const record = await this.get(space, key, token);
       if (record !== undefined) newest = newest === undefined ? record : mergeRecords(newest, record);
     }

@@ -264,9 +264,9 @@ export class LogStore implements Store {
     await this.#appender.drop(this.#index.own, { ...record, dot: record.version.dot });
   }
 
-  async findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+  async findHinted(key: Uint8Array, token: Token, target?: NodeId): Promise<StoredRecord | undefined> {
     this.#checkOpen();
-    return await this.#reader.findHinted(key, token);
+    return await this.#reader.findHinted(key, token, target);
   }
 
   hints(): readonly HintSummary[] {

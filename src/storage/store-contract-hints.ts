@@ -183,7 +183,10 @@ export function contractOfHints(withStore: WithStore): void {
     await Promise.all([store.putHint(n2, older), store.putHint(n3, newest)]);
     const found = await store.findHinted(older.key, older.token);
     assert.deepEqual(digestOf(found?.version ?? older.version), digestOf(newest.version));
+    const only = await store.findHinted(older.key, older.token, n2);
+    assert.deepEqual(Buffer.from(only?.bytes ?? []), Buffer.from(older.bytes));
     await store.removeHint(n3, newest);
+    assert.equal(await store.findHinted(older.key, older.token, n3), undefined);
     const left = await store.findHinted(older.key, older.token);
     assert.deepEqual(Buffer.from(left?.bytes ?? []), Buffer.from(older.bytes));
     const other = recordOf({ key: bytesOf('b') });

@@ -223,8 +223,8 @@ export interface Store {
   readHints(target: NodeId, limit: number): Promise<readonly StoredRecord[]>;
   /** Forgets a delivered hint, unless a newer version for the same key has taken its place. */
   removeHint(target: NodeId, record: StoredRecord): Promise<void>;
-  /** The newest version of a key among all hints, for a fallback that answers a read. */
-  findHinted(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
+  /** The newest version of a key among all hints, or those for one target: for a fallback that answers a read. */
+  findHinted(key: Uint8Array, token: Token, target?: NodeId): Promise<StoredRecord | undefined>;
   hints(): readonly HintSummary[];
   /** The hint with the earliest stamp, among those that are durable; after `sync` all that were put before it. */
   oldestHint(): Promise<OldestHint | undefined>;
