@@ -227,7 +227,7 @@ export const limits = {
   /** A turn of the event loop that takes so long has clients in it. */
   healingBusyTurnMs: 2,
   /** Share of the time that healing takes on a busy node, and on one that is no witness until it is healed. */
-  healingShare: 0.1,
+  healingShare: 0.2,
   healingShareUrgent: 0.4,
   /** Rounds with an owner that fail or find nothing to fetch are followed by pauses up to so many times the usual one. */
   healingBackoffMax: 8,

@@ -17,6 +17,8 @@ export interface ComparedOwner {
   /** Whether the latest heartbeat, or a reason of its own, says that there is something to compare. */
   isDifferent: boolean;
   dueAtMs: number;
+  /** That of the life in which the peer last came up. */
+  incarnation: number | undefined;
   /** Pauses of the usual length until the next round, once one was fruitless. */
   pauses: number;
   /** When a heartbeat last showed that all is equal. */

@@ -133,6 +133,22 @@ describe('what differs is levelled without hints and without reads', () => {
       assert.equal(new TextDecoder().decode(held[2]?.version.value), 'key-50 old');
     }));
 
+  test('while a node that came back catches up nobody else compares', () =>
+    play({}, async (stage) => {
+      const { world, cluster, nodes } = stage;
+      const [first, second_, last] = nodes;
+      kill(last);
+      await world.sleep(2 * second);
+      await writeAll(first, keysNamed(40), 'new');
+      await world.sleep(2 * second);
+      const rounds = counter(nodes.slice(0, 2), 'anti-entropy.rounds');
+      assert.equal(await cluster.startAll(10 * second), true);
+      assert.equal(await cluster.waitUntil(() => areLevel(stage), 3 * second), true);
+      await world.sleep(5 * second);
+      assert.equal(counter(nodes.slice(0, 2), 'anti-entropy.rounds'), rounds);
+      assert.ok(second_ !== undefined && counter([second_], 'anti-entropy.errors') === 0);
+    }));
+
   test('a message that was lost is made up for while everybody stays up', () =>
     play({}, async (stage) => {
       const { world, cluster, nodes } = stage;

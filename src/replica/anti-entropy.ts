@@ -28,6 +28,9 @@ import { sharedPartitions } from './owned-partitions.ts';
 /** How long the task sleeps when nothing is to be done and nobody nudges it. */
 const idleMs = 1_000;
 
+/** A peer that has restarted has so many rounds for itself. */
+const restartedRounds = 2;
+
 /** A round that somebody asked for, regardless of sums. */
 export interface ForcedRound {
   readonly session: number;
@@ -68,7 +71,7 @@ export class AntiEntropy {
     for (const [peer, partitions] of sharedPartitions(coordination.placement, coordination.config.id)) {
       this.#owners.set(peer, {
         ...{ peer, partitions, rounds: new Map(), isDifferent: false, dueAtMs: 0, pauses: 1 },
-        ...{ equalAtMs: undefined, roundsDone: 0, errors: 0, lastError: '' },
+        ...{ incarnation: undefined, equalAtMs: undefined, roundsDone: 0, errors: 0, lastError: '' },
         ...{ fetched: 0, refused: 0, sentBytes: 0, receivedBytes: 0 },
       });
     }
@@ -117,12 +120,19 @@ export class AntiEntropy {
     }
   }
 
-  /** A peer has come up, maybe with less than it had: the comparison is due at once. */
+  /**
+   * A peer has come up. The comparison is due at once, except with one that has restarted while this node went on: it
+   * will most likely fetch what it missed, and by the next heartbeats nothing is left to be done here.
+   */
   onPeerUp(peer: NodeId): void {
     const owner = this.#owners.get(peer);
     if (owner === undefined) return;
+    const incarnation = this.#incarnationOf(peer);
+    const hasRestarted = owner.incarnation !== undefined && owner.incarnation !== incarnation;
+    owner.incarnation = incarnation;
     owner.isDifferent = true;
     owner.dueAtMs = this.#nowMs();
+    if (hasRestarted) owner.dueAtMs += restartedRounds * this.#coordination.config.timing.antiEntropyMs;
     owner.pauses = 1;
     this.#task.nudge();
   }
