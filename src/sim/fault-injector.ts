@@ -17,6 +17,8 @@ import type { FaultKinds, SwarmPlan } from './swarm-plan.ts';
 
 /** An armed crash strikes within so many disk operations and sends. */
 const armedOperationsMax = 40;
+/** How often it is looked who has to be started again. */
+const restartPollMicros = 20_000;
 const partitionMicrosMax = 6_000_000;
 const slowLinkMicrosMax = 800_000;
 const slowOwnerMicrosMax = 300_000;
@@ -128,7 +130,7 @@ export class FaultInjector {
         else if (!due.has(node)) due.set(node, now + this.#random.skewed(0, this.#plan.restartMicrosMax));
         else if ((due.get(node) ?? 0) <= now) this.#cluster.start(node);
       }
-      await this.#world.sleep(10_000);
+      await this.#world.sleep(restartPollMicros);
     }
   }
 

@@ -78,7 +78,8 @@ export class SimClock implements Clock {
   readonly #scope: ProcessScope;
   /** The last turn that was asked for: the next one asked for comes after it. */
   #lastTurnMicros = 0;
-  #timers = 0;
+  /** What cancels each timer that has neither fired nor been cancelled. */
+  readonly #timers = new Set<CancelTimer>();
 
   constructor(options: {
     readonly hardware: SimClockHardware;
@@ -90,11 +91,16 @@ export class SimClock implements Clock {
     this.#scheduler = options.scheduler;
     this.#random = options.random;
     this.#scope = options.scope;
+    // They would never fire, but lie in the scheduler until they are due: some wait for a day.
+    this.#scope.onKilled(() => {
+      for (const cancel of this.#timers) cancel();
+      this.#timers.clear();
+    });
   }
 
   /** Timers that have neither fired nor been cancelled. */
   get timers(): number {
-    return this.#timers;
+    return this.#timers.size;
   }
 
   wallNow(): number {
@@ -109,22 +115,15 @@ export class SimClock implements Clock {
     const latenessMicros = this.#random.below(timerLatenessMicrosMax);
     // A microsecond more than asked for makes up for rounding in both directions of the drift.
     const delayMicros = this.#hardware.trueMicros(Math.max(0, delayMs) * 1000 + 1) + latenessMicros;
-    let isOver = false;
-    this.#timers += 1;
-    const end = (): boolean => {
-      if (isOver) return false;
-      isOver = true;
-      this.#timers -= 1;
-      return true;
-    };
     const cancel = this.#scheduler.after(delayMicros, () => {
       this.#scope.enter(() => {
-        if (end()) callback();
+        // One that came due during a pause can still be cancelled by what enters before it.
+        if (this.#timers.delete(cancel)) callback();
       });
     });
-    // A timer that came due during a pause can still be cancelled by what enters before it.
+    this.#timers.add(cancel);
     return () => {
-      if (end()) cancel();
+      if (this.#timers.delete(cancel)) cancel();
     };
   }
 

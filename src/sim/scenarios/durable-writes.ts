@@ -53,22 +53,36 @@ export interface ScenarioReport {
 
 /** Counters that some two hundred seeds must have moved, or the faults are too tame to prove anything. */
 export const rarePaths: readonly string[] = [
+  'anti-entropy.fetched',
+  'clock.lagging',
+  'clock.refused',
   'crash.in-midst-of-code',
   'crash.killed',
   'crash.powerLost',
   'crash.while-starting',
+  'disk.replaced',
+  'disk.rolled-back',
+  'evidence.restored',
   'exit.sync-failed',
+  'fault.bitRot',
+  'fault.clockSteps',
+  'fault.rollingRestarts',
   'hints.delivered',
   'hints.written',
+  'life.rolled-back',
   'log checkpoint.written',
   'log log.full',
   'log log.quarantined',
   'log log.read-only',
   'log log.writable',
+  'network.frame-cut',
   'puts.unknown',
   'read-repairs.done',
+  'reads.expired',
   'reads.written-back',
+  'refused.DISK_READ_FAILED',
   'refused.DISK_SYNC_FAILED',
+  'refused.RECORD_CORRUPT',
   'store.compacted',
 ];
 
@@ -143,6 +157,7 @@ class DurableWrites {
     const lastReads = await this.#readAll({});
     const fromLog = await this.#startFromLogAlone();
     const finalReads = [...firstReads, ...lastReads];
+    this.#countRarePaths();
     const mayBeLost = (write: WriteOperation): boolean => mayBeLostToPower(write, powerLosses);
     return {
       broken: [
@@ -346,6 +361,16 @@ class DurableWrites {
     const { connections, heldBytes } = cluster.network;
     const network = { connections, heldBytes, events: world.scheduler.pending };
     return { samples: new LoadWatch({ world, cluster }).look(), network };
+  }
+
+  /** What only the network, or the history, knows of. */
+  #countRarePaths(): void {
+    const { sometimes } = this.#world;
+    sometimes.count('network.frame-cut', this.#cluster.network.framesCut);
+    for (const { end } of this.#history.operations) {
+      if (end?.outcome.kind !== 'missing' || end.outcome.digest === undefined) continue;
+      if (!end.outcome.digest.tombstone) sometimes.count('reads.expired');
+    }
   }
 
   #keys(): string[] {
