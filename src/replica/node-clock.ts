@@ -38,6 +38,10 @@ export class NodeClock {
     });
   }
 
+  get wallNow(): number {
+    return this.#clock.wallNow();
+  }
+
   get last(): HlcTime {
     return this.#hybrid.last;
   }

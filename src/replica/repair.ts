@@ -49,15 +49,19 @@ export async function repair(options: RepairOptions): Promise<RepairReport> {
   await Promise.all(
     peers.map(async (row, index) => {
       if (row.state === 'unreachable') return;
-      await repairWith(options, row, { session, partitions: shared[index]?.wanted ?? [] });
-      options.onProgress(report);
+      const onProgress = (): void => options.onProgress(report);
+      await repairWith({ ...options, onProgress }, row, {
+        session,
+        partitions: shared[index]?.wanted ?? [],
+      });
+      onProgress();
     }),
   );
   return report;
 }
 
 async function repairWith(
-  options: RepairOptions,
+  options: Omit<RepairOptions, 'onProgress'> & { readonly onProgress: () => void },
   row: RepairedPeer,
   request: { readonly session: number; readonly partitions: readonly number[] },
 ): Promise<void> {
@@ -68,7 +72,7 @@ async function repairWith(
   try {
     do {
       await poll(row, { forced, exchange, request });
-      options.onProgress({ peers: [row] });
+      options.onProgress();
       if (row.state === 'running') await sleep(coordination.clock, pollMs, signal);
     } while (row.state === 'running' && !signal.aborted);
   } catch (error) {

@@ -102,7 +102,7 @@ export class Replica {
 
   /** Remembers how a version came that is held from now on. */
   noteArrival({ token, version }: StoredRecord, origin: ArrivalOrigin): void {
-    this.arrivals.note(token, version.dot, version.checksum, origin, this.#clock.last.wallMs);
+    this.arrivals.note(token, version.dot, version.checksum, origin, this.#clock.wallNow);
   }
 
   /**

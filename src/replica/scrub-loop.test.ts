@@ -7,7 +7,7 @@ import type { ScrubOptions, ScrubReport } from '../storage/store.ts';
 import { ScrubLoop } from './scrub-loop.ts';
 
 const clean: ScrubReport = { records: 10, bytes: 1_000, corrupt: 0, sumMismatches: 0 };
-const day = 86_400_000;
+const hour = 3_600_000;
 
 /** A store whose scrubs last until a test ends them. */
 class Stage {
@@ -35,39 +35,58 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
+/** Lets a long time pass. */
+async function pass(clock: ManualClock, durationMs: number): Promise<void> {
+  const endMs = clock.monotonicNow() + durationMs;
+  while (clock.monotonicNow() < endMs) {
+    clock.advance(Math.min(1_000, endMs - clock.monotonicNow()));
+    await settle();
+  }
+}
+
 test('a node scrubs slowly, first an hour after its start and then once in every period', async () => {
-  const { loop, clock, scrubs } = new Stage(day);
+  const { loop, clock, scrubs } = new Stage(2 * hour);
   loop.start();
   await settle();
-  clock.advance(limits.scrubDelayMs - 1);
-  await settle();
+  await pass(clock, limits.scrubDelayMs - 1);
   assert.equal(scrubs.length, 0);
-  assert.deepEqual(loop.status(), { periodMs: day, newest: undefined, completed: 0 });
-  clock.advance(1);
-  await settle();
+  assert.deepEqual(loop.status(), { periodMs: 2 * hour, newest: undefined, completed: 0 });
+  await pass(clock, 1);
   assert.equal(scrubs[0]?.bytesPerSecond, limits.scrubBytesPerSecond);
   assert.equal(loop.status().newest?.state, 'running');
   scrubs[0]?.resolve(clean);
   await settle();
   assert.equal(loop.status().newest?.state, 'done');
   assert.equal(loop.status().newest?.asked, false);
-  clock.advance(day - 1);
-  await settle();
+  await pass(clock, 2 * hour - 1);
   assert.equal(scrubs.length, 1);
-  clock.advance(1);
-  await settle();
+  await pass(clock, 1);
   assert.equal(scrubs.length, 2);
   scrubs[1]?.resolve(clean);
   await loop.stop();
   assert.equal(loop.status().completed, 1);
 });
 
+test('a scrub that failed by itself is tried again after an hour', async () => {
+  const { loop, clock, scrubs, logged } = new Stage(100 * hour);
+  loop.start();
+  await settle();
+  await pass(clock, hour);
+  scrubs[0]?.reject(new Error('the disk is gone'));
+  await pass(clock, hour - 1);
+  assert.equal(scrubs.length, 1);
+  assert.deepEqual(logged, ['warn scrub.failed']);
+  await pass(clock, 1);
+  assert.equal(scrubs.length, 2);
+  scrubs[1]?.resolve(clean);
+  await loop.stop();
+});
+
 test('with a period of 0 a node scrubs only when it is asked to', async () => {
   const { loop, clock, scrubs } = new Stage(0);
   loop.start();
   await settle();
-  clock.advance(100 * day);
-  await settle();
+  await pass(clock, 5 * hour);
   assert.equal(scrubs.length, 0);
   const asked = loop.runNow();
   assert.equal(scrubs[0]?.bytesPerSecond, limits.scrubNowBytesPerSecond);

@@ -34,6 +34,9 @@ export interface ScrubStatus {
   readonly completed: number;
 }
 
+/** How long the task sleeps at a time. */
+const idleMs = 1_000;
+
 const nothingYet: ScrubReport = { records: 0, bytes: 0, corrupt: 0, sumMismatches: 0 };
 
 export class ScrubLoop {
@@ -43,7 +46,7 @@ export class ScrubLoop {
   readonly #periodMs: number;
   readonly #task: BackgroundTask;
   readonly #stopping = new AbortController();
-  #hasWaited = false;
+  #dueAtMs: number;
   #newest: ScrubRun | undefined;
   #completed = 0;
   #underWay: Promise<ScrubReport> | undefined;
@@ -59,12 +62,13 @@ export class ScrubLoop {
     this.#clock = options.clock;
     this.#observer = options.observer;
     this.#periodMs = options.periodMs ?? defaultScrubMs;
+    this.#dueAtMs = options.clock.monotonicNow() + Math.min(limits.scrubDelayMs, this.#periodMs);
     this.#task = new BackgroundTask({
       name: 'scrub',
       clock: options.clock,
       observer: options.observer,
       step: () => this.#step(),
-      pauseAfterErrorMs: Math.min(limits.scrubDelayMs, Math.max(1, this.#periodMs)),
+      pauseAfterErrorMs: idleMs,
     });
   }
 
@@ -89,13 +93,14 @@ export class ScrubLoop {
     return { periodMs: this.#periodMs, newest: this.#newest, completed: this.#completed };
   }
 
+  /** Timers reach no further than 24 days, and a period may: it looks at the clock again and again. */
   async #step(): Promise<number> {
-    if (!this.#hasWaited) {
-      this.#hasWaited = true;
-      return Math.min(limits.scrubDelayMs, this.#periodMs);
-    }
+    const waitMs = this.#dueAtMs - this.#clock.monotonicNow();
+    if (waitMs > 0) return Math.min(waitMs, idleMs);
+    this.#dueAtMs = this.#clock.monotonicNow() + Math.min(limits.scrubDelayMs, this.#periodMs);
     await this.#run({ asked: false, bytesPerSecond: limits.scrubBytesPerSecond, onProgress: undefined });
-    return this.#periodMs;
+    this.#dueAtMs = this.#clock.monotonicNow() + this.#periodMs;
+    return idleMs;
   }
 
   async #run(options: {
