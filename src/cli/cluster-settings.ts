@@ -6,6 +6,7 @@
 
 import {
   defaultClusterName,
+  defaultScrubMs,
   defaultTiming,
   partitionsFor,
   type Durability,
@@ -42,6 +43,8 @@ export interface ClusterSettings {
   readonly timing: Timing;
   readonly antiEntropy: boolean;
   readonly hintedHandoff: boolean;
+  /** How often everything stored is read again; 0 for never. */
+  readonly scrubMs: number;
   readonly engine: Engine;
   readonly durability: Durability;
   /** What is allowed but most likely not meant, a sentence each. */
@@ -88,6 +91,7 @@ export function nodeConfigOf(settings: ClusterSettings, id: NodeId): NodeConfig 
     timing: settings.timing,
     antiEntropy: settings.antiEntropy,
     hintedHandoff: settings.hintedHandoff,
+    scrubMs: settings.scrubMs,
   };
 }
 
@@ -104,6 +108,7 @@ export function singleNodeSettings(id: NodeId, address: Address): ClusterSetting
     timing: defaultTiming,
     antiEntropy: true,
     hintedHandoff: true,
+    scrubMs: defaultScrubMs,
     engine: 'log',
     durability: { mode: 'always' },
     warnings: [],

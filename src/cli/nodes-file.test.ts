@@ -66,6 +66,7 @@ test('every optional field is taken over', () => {
       timing: { heartbeatMs: 100, requestTimeoutMs: 500 },
       antiEntropy: false,
       hintedHandoff: false,
+      scrubDays: 1.5,
       engine: 'classic-level',
       durability: 'interval:25',
     }),
@@ -86,6 +87,7 @@ test('every optional field is taken over', () => {
     timing: { ...defaultTiming, heartbeatMs: 100, requestTimeoutMs: 500 },
     antiEntropy: false,
     hintedHandoff: false,
+    scrubMs: 129_600_000,
   });
   assert.deepEqual(settings.nodes[0]?.peerAddress, { host: '::1', port: 9101 });
   assert.equal(settings.engine, 'classic-level');
@@ -220,6 +222,11 @@ const refusals: readonly (readonly [name: string, content: unknown, message: Reg
     /timing\.hintRetryMsMax is 10000, but must be at least/,
   ],
   ['a long value', { ...base, engine: 'x'.repeat(500) }, /engine is "x{76}…, but must be/],
+  [
+    'scrub days below 0',
+    { nodes: [{ id: 'n1', addr: 'a:1' }], n: 1, r: 1, w: 1, scrubDays: -1 },
+    /scrubDays.* must be a number of days from 0 \(never\) to 365/,
+  ],
 ];
 
 for (const [name, content, message] of refusals) {

@@ -9,7 +9,7 @@
 
 import { readFile, stat } from 'node:fs/promises';
 
-import { defaultClusterName, defaultVnodes, partitionsFor } from '../core/config.ts';
+import { defaultClusterName, defaultScrubMs, defaultVnodes, partitionsFor } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClusterNode, ClusterSettings } from './cluster-settings.ts';
@@ -70,6 +70,7 @@ function settingsOf(file: NodesFile, path: string): ClusterSettings {
     timing: timingOf(file),
     antiEntropy: file.antiEntropy ?? true,
     hintedHandoff: file.hintedHandoff ?? true,
+    scrubMs: file.scrubDays === undefined ? defaultScrubMs : Math.round(file.scrubDays * 86_400_000),
     engine: file.engine ?? 'log',
     durability: file.durability ?? { mode: 'always' },
     warnings: warningsOf(file).map((warning) => `${path}: ${warning}`),

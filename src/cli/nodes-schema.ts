@@ -80,6 +80,7 @@ const timingSchema = z.strictObject(
 const onOrOff = (field: string) =>
   z.boolean({ error: `must be true or false: whether there is any ${field}` }).optional();
 
+const scrubDaysError = 'must be a number of days from 0 (never) to 365';
 const nodesError = `must be a list of 1 to ${limits.membersMax} nodes`;
 
 const fileSchema = z.strictObject(
@@ -99,6 +100,11 @@ const fileSchema = z.strictObject(
     timing: timingSchema.optional(),
     antiEntropy: onOrOff('antiEntropy'),
     hintedHandoff: onOrOff('hintedHandoff'),
+    scrubDays: z
+      .number({ error: scrubDaysError })
+      .min(0, { error: scrubDaysError })
+      .max(365, { error: scrubDaysError })
+      .optional(),
     engine: z.enum(engines, { error: 'must be "log" or "classic-level"' }).optional(),
     durability: durabilitySchema.optional(),
   },

@@ -16,7 +16,7 @@ test('help names every command, and each command has a description and examples'
   const program = createProgram();
   const help = helpOf(program);
   assert.match(help, /Exit codes: 0 done, 1 failed, 2 asked wrongly/);
-  assert.equal(program.commands.length, 15);
+  assert.equal(program.commands.length, 19);
   for (const command of program.commands) {
     const name = command.name();
     assert.match(help, new RegExp(`^  ${name}\\b.*\\w`, 'm'));

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 
+import { compactCommand } from './compact.ts';
 import { deleteCommand } from './delete.ts';
 import { demoCommand } from './demo.ts';
 import { downCommand } from './down.ts';
@@ -11,6 +12,8 @@ import { killCommand } from './kill.ts';
 import { logsCommand } from './logs.ts';
 import { psCommand } from './ps.ts';
 import { putCommand } from './put.ts';
+import { repairCommand } from './repair.ts';
+import { scrubCommand } from './scrub.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { smokeCommand } from './smoke.ts';
@@ -18,6 +21,7 @@ import { startCommand } from './start.ts';
 import { statusCommand } from './status.ts';
 import { upCommand } from './up.ts';
 import { packageVersion } from './version.ts';
+import { whyCommand } from './why.ts';
 
 /** The root command; it throws `CommanderError` instead of ending the process. */
 export function createProgram(): Command {
@@ -27,7 +31,8 @@ export function createProgram(): Command {
       [upCommand, downCommand, psCommand, logsCommand, killCommand, startCommand],
     ],
     ['Keys and values:', [putCommand, getCommand, deleteCommand]],
-    ['Looking at it:', [healthCommand, statusCommand, smokeCommand, demoCommand]],
+    ['Looking at it:', [healthCommand, statusCommand, whyCommand, smokeCommand, demoCommand]],
+    ['Looking after it:', [repairCommand, scrubCommand, compactCommand]],
     ['One node:', [serveCommand]],
     ['The store under simulated failure:', [simulateCommand]],
   ];

@@ -5,17 +5,27 @@ import { z } from 'zod';
 import { formatAddress } from './address.ts';
 import { CommandFailure } from './command-failure.ts';
 import { withExamples } from './command-options.ts';
+import {
+  antiEntropySchema,
+  floorCell,
+  floorSchema,
+  healingRemarks,
+  levelCell,
+  nothing,
+  witnessCell,
+} from './healing-figures.ts';
 import { chooseNodes, inspectCommand, type InspectedNode, type InspectOptions } from './inspect-command.ts';
 import { healthOfAddress, readinessOfAddress, type NodeAnswer } from './node-answer.ts';
 import { requestNode } from './node-client.ts';
 import { formatBytes, formatTable, say } from './terminal.ts';
 
 const pageTimeoutMs = 2_000;
-const nothing = '-';
 
 export const statusCommand = withExamples(
   inspectCommand('status')
-    .description('one line for each node: up, ready, keys, log size, hints kept for others, partitions owned')
+    .description(
+      'one line for each node: its figures, whether it is level with the others, and what holds it up',
+    )
     .action(status),
   [
     ['status', ''],
@@ -28,7 +38,19 @@ const hintsSchema = z.object({ count: z.number() });
 const ringSchema = z.object({ partitions_per_node: z.record(z.string(), z.number()) });
 const peersSchema = z.object({ id: z.string() });
 
-const heading = ['NODE', 'ADDRESS', 'UP', 'READY', 'KEYS', 'LOG', 'HINTS', 'PARTITIONS'];
+const heading = [
+  'NODE',
+  'ADDRESS',
+  'UP',
+  'READY',
+  'KEYS',
+  'LOG',
+  'HINTS',
+  'PARTITIONS',
+  'LEVEL',
+  'FLOOR',
+  'WITNESS',
+];
 
 async function status(options: InspectOptions): Promise<void> {
   const nodes = await chooseNodes([], options);
@@ -45,13 +67,15 @@ interface Row {
 }
 
 async function rowOf(node: InspectedNode): Promise<Row> {
-  const [health, readiness, persist, hints, ring, peers] = await Promise.all([
+  const [health, readiness, persist, hints, ring, peers, ae, floor] = await Promise.all([
     healthOfAddress(node.address),
     readinessOfAddress(node.address),
     page(node, '/debug/persist', persistSchema),
     page(node, '/debug/hints', hintsSchema),
     page(node, '/debug/ring', ringSchema),
     page(node, '/debug/peers', peersSchema),
+    page(node, '/debug/ae', antiEntropySchema),
+    page(node, '/debug/floor', floorSchema),
   ]);
   const up = health.kind !== 'silent';
   const partitions = ring?.partitions_per_node[peers?.id ?? node.name];
@@ -66,8 +90,15 @@ async function rowOf(node: InspectedNode): Promise<Row> {
       persist === undefined ? nothing : formatBytes(persist.wal_bytes),
       String(hints?.count ?? nothing),
       String(partitions ?? nothing),
+      levelCell(ae),
+      floorCell(floor, Date.now()),
+      witnessCell(ae),
     ],
-    remarks: [...remarksOf(node, health), ...(up ? remarksOf(node, readiness) : [])],
+    remarks: [
+      ...remarksOf(node, health),
+      ...(up ? remarksOf(node, readiness) : []),
+      ...healingRemarks(peers?.id ?? node.name, ae, floor),
+    ],
   };
 }
 

@@ -85,10 +85,16 @@ test('start brings the node back', async () => {
 
 test('status has a line for each node with its figures', async () => {
   const [heading, ...lines] = (await succeeds('status')).trim().split('\n');
-  assert.match(heading ?? '', /^NODE +ADDRESS +UP +READY +KEYS +LOG +HINTS +PARTITIONS$/);
+  assert.match(
+    heading ?? '',
+    /^NODE +ADDRESS +UP +READY +KEYS +LOG +HINTS +PARTITIONS +LEVEL +FLOOR +WITNESS$/,
+  );
   assert.equal(lines.length, 3);
   for (const line of lines)
-    assert.match(line, /^n\d +127\.0\.0\.1:\d+ +yes +yes +\d+ +[\d.]+ \w+ +\d+ +256$/);
+    assert.match(
+      line,
+      /^n\d +127\.0\.0\.1:\d+ +yes +yes +\d+ +[\d.]+ \w+ +\d+ +256 +(?:yes|no \(\d\)) +\w+ +(?:yes|no \(fresh\))$/,
+    );
 });
 
 test('logs shows what a node said', async () => {
