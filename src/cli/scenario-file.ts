@@ -81,6 +81,8 @@ const planSchema = object({
     floorMs: integer(1, 24 * hourMs).default(defaultTiming.floorMs),
     floorLagMs: integer(1, 24 * hourMs).default(defaultTiming.floorLagMs),
   }),
+  // Scenarios from before it could be switched off keep hints.
+  hintedHandoff: z.boolean({ error: 'must be true or false' }).default(true),
   workload: object({
     clients: count,
     operationsPerClient: count,

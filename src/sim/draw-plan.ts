@@ -35,6 +35,8 @@ export function drawPlan(random: SimRandom): SwarmPlan {
       floorMs: dayMs,
       floorLagMs: dayMs,
     },
+    // A stream of its own: plans of seeds stay what they were.
+    hintedHandoff: random.fork('hints').below(6) !== 0,
     workload: drawWorkload(random),
     conditions: drawConditions(random),
     disk: random.below(4) === 0 ? { ...ordinaryDisk, syncMicrosMax: 30_000 } : ordinaryDisk,

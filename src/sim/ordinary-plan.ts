@@ -15,6 +15,7 @@ export const ordinaryPlan: SwarmPlan = {
   quorumMode: 'sloppy',
   durability: { mode: 'always' },
   timing: defaultTiming,
+  hintedHandoff: true,
   workload: {
     clients: 8,
     operationsPerClient: 100,

@@ -23,6 +23,7 @@ export function plannedCluster(world: World, plan: SwarmPlan, openStore: OpenSto
       quorumMode: plan.quorumMode,
       valueBytesMax: 1 << 20,
       timing: plan.timing,
+      hintedHandoff: plan.hintedHandoff,
     },
     openStore,
     conditions: plan.conditions,

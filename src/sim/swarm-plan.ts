@@ -76,6 +76,8 @@ export interface SwarmPlan {
   readonly quorumMode: NodeConfig['quorumMode'];
   readonly durability: Durability;
   readonly timing: Timing;
+  /** Without hints anti-entropy alone makes up for what an owner missed. */
+  readonly hintedHandoff: boolean;
   readonly workload: Workload;
   readonly conditions: LinkConditions;
   readonly disk: DiskLatency;

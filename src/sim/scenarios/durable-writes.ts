@@ -290,9 +290,13 @@ class DurableWrites {
     return false;
   }
 
-  /** A bit that has flipped is found when somebody reads it, and then healed from the other owners. */
+  /**
+   * A bit that has flipped is found when somebody reads it, and then healed from the other owners. And what could not
+   * be read once, on any disk, counts again only when it is read again: nobody could miss it until then.
+   */
   async #readFrailDisks(): Promise<void> {
-    const frail = this.#cluster.nodes.filter(({ id }) => this.#frail.has(id));
+    const { readErrors } = this.#plan.faults;
+    const frail = this.#cluster.nodes.filter(({ id }) => readErrors || this.#frail.has(id));
     const reads = frail.flatMap(({ api }) => this.#keys().map((key) => api?.local.get(encoder.encode(key))));
     await Promise.allSettled(reads.map(async (read) => await read));
   }
