@@ -86,7 +86,8 @@ export class FaultInjector {
       if (kind !== 'tornWrites' && kind !== 'lyingSyncs' && faults[kind])
         void this.#loop(kind, actions[kind]);
     }
-    if (faults.lyingSyncs) for (const node of this.#frailNodes()) node.disk.syncsLie = true;
+    // Of the log only: a node whose own state does not check out refuses to start, and nothing is left to judge.
+    if (faults.lyingSyncs) for (const node of this.#frailNodes()) node.disk.lyingFolder = 'log/';
     void this.#restartLoop();
   }
 
@@ -100,7 +101,7 @@ export class FaultInjector {
       node.disarmCrash();
       node.latency = ordinaryDisk;
       node.disk.clearFaults();
-      node.disk.syncsLie = false;
+      node.disk.lyingFolder = undefined;
       if (this.#plan.faults.clockSteps) this.#setClock(node);
       node.disk.capacityBytes = Number.POSITIVE_INFINITY;
       if (node.scope?.isPaused === true) node.scope.resume();

@@ -20,8 +20,8 @@ export interface DiskSessionParts {
   readonly afterDeath: 'reject' | 'hang';
   /** How many bytes still fit on the disk. */
   readonly roomBytes: () => number;
-  /** Whether syncs of files succeed without making anything durable. */
-  readonly syncsLie: () => boolean;
+  /** Whether the sync of a file succeeds without making anything durable. */
+  readonly syncLies: (path: string) => boolean;
   /** Counts the operation and says whether it is to fail. May kill this session. */
   readonly admit: (operation: DiskOperation, path: string) => InjectedFailure | undefined;
 }
@@ -184,8 +184,8 @@ export class DiskSession implements Disk {
     return new StoreError('STORE_CLOSED', `${path}: this disk session ended with a crash`);
   }
 
-  get syncsLie(): boolean {
-    return this.#parts.syncsLie();
+  syncLies(path: string): boolean {
+    return this.#parts.syncLies(path);
   }
 
   get roomBytes(): number {

@@ -189,6 +189,40 @@ describe('SimDisk', () => {
     await b.write([abc], 3);
   });
 
+  test('a sync that lies succeeds and makes nothing durable, until an honest one does', async () => {
+    const disk = new SimDisk();
+    const file = await createDurably(disk, 'a', abc);
+    disk.lyingFolder = '';
+    await file.write([abc], 3);
+    await file.sync();
+    assert.equal(disk.readNow('a')?.length, 6);
+    assert.equal(disk.readDurable('a')?.length, 3);
+    disk.lyingFolder = undefined;
+    await file.sync();
+    disk.crash();
+    assert.equal(disk.readNow('a')?.length, 6);
+  });
+
+  test('it is known since when something is not durable, also after a failed sync has given it up', async () => {
+    let nowMicros = 0;
+    const disk = new SimDisk({ nowMicros: () => nowMicros });
+    await disk.makeDirectory('log');
+    const file = await disk.open('log/a', 'create');
+    assert.equal(disk.unsyncedSinceMicros('log/'), undefined);
+    for (nowMicros = 5; nowMicros < 8; nowMicros++) await file.write([abc], nowMicros);
+    assert.equal(disk.unsyncedSinceMicros('log/'), 5);
+    assert.equal(disk.unsyncedSinceMicros('other/'), undefined);
+    await file.sync();
+    assert.equal(disk.unsyncedSinceMicros('log/'), undefined);
+    await file.write([abc], 0);
+    disk.failNext({ operation: 'sync' });
+    await assert.rejects(file.sync(), rejectsWith('DISK_SYNC_FAILED'));
+    await file.sync();
+    assert.equal(disk.unsyncedSinceMicros('log/'), 8, 'no later sync makes it durable');
+    disk.crash();
+    assert.equal(disk.unsyncedSinceMicros('log/'), undefined);
+  });
+
   test('two names of one file show the same bytes', async () => {
     const disk = new SimDisk();
     const file = await createDurably(disk, 'a', abc);

@@ -54,8 +54,8 @@ export class SimDisk implements Disk {
   capacityBytes: number;
   /** Asked before every operation; `index` counts from 0 over the life of the disk. */
   beforeOperation: BeforeOperation | undefined;
-  /** While true, syncs of files succeed and make nothing durable, as those of some drives do. */
-  syncsLie = false;
+  /** Syncs of files below this folder succeed and make nothing durable, as those of some drives do; '' for all. */
+  lyingFolder: string | undefined;
   /** What a `SimulatedCrash` thrown by `beforeOperation` leaves. */
   crashFate: UnsyncedFate = 'lose';
   readonly #options: SimDiskOptions;
@@ -229,7 +229,7 @@ export class SimDisk implements Disk {
       observe: this.#options.observe ?? (() => undefined),
       afterDeath: this.#options.afterDeath ?? 'reject',
       roomBytes: () => this.#roomBytes(),
-      syncsLie: () => this.syncsLie,
+      syncLies: (path) => this.lyingFolder !== undefined && path.startsWith(this.lyingFolder),
       admit: (operation, path) => this.#admit(operation, path),
     });
   }

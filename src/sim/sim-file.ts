@@ -68,7 +68,7 @@ export class SimFile implements DiskFile {
     await this.#run({
       operation: 'sync',
       effect: () => {
-        if (!this.#session.syncsLie) this.#inode.syncTo(mark);
+        if (!this.#session.syncLies(this.path)) this.#inode.syncTo(mark);
       },
       failed: () => this.#inode.forsakeTo(mark),
     });

@@ -248,4 +248,25 @@ describe('SimNetwork', () => {
       assert.equal(other.listener.numbers.length, 20);
       assert.ok(isSorted(other.listener.numbers));
     }));
+
+  test('a frame that is cut arrives nowhere, and both ends lose the connection and find each other again', async () => {
+    await inMacrotask(() => {
+      const world = new World(healthyLink);
+      const [one, other] = [world.live(a), world.live(b)];
+      world.run(second);
+      world.network.cutNextFrame(a, b);
+      assert.equal(one.transport.send(b, Uint8Array.of(0, 7)), true, 'whoever sends it does not know');
+      world.run(second);
+      assert.deepEqual(other.listener.numbers, []);
+      assert.equal(world.network.framesCut, 1);
+      for (const { listener } of [one, other]) {
+        const [, lost, again] = listener.heard;
+        assert.match(lost ?? '', /^disconnected .* in the midst of a frame/);
+        assert.match(again ?? '', /^connected/);
+      }
+      one.transport.send(b, Uint8Array.of(0, 8));
+      world.run(second);
+      assert.deepEqual(other.listener.numbers, [8]);
+    });
+  });
 });
