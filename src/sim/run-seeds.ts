@@ -12,8 +12,9 @@ import { inMacrotask } from './drain.ts';
 import { History } from './history.ts';
 import { historyJson } from './linearizability/history-json.ts';
 import { Narrator } from './narrator.ts';
+import { rarePathsOfDeletes } from './scenarios/deletes-stay.ts';
 import { rarePaths } from './scenarios/durable-writes.ts';
-import { judgeSeed, type SeedVerdict } from './seed-verdict.ts';
+import { judgeSeed, scenarioNames, type SeedVerdict } from './seed-verdict.ts';
 import { Sometimes } from './sometimes.ts';
 
 /** One seed in so many is run twice. */
@@ -38,18 +39,23 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '2000' },
     from: { type: 'string', default: '1' },
+    scenario: { type: 'string', default: 'durable-writes' },
     key: { type: 'string' },
     counters: { type: 'boolean', default: false },
     history: { type: 'string' },
   },
 });
 
+const scenario = scenarioNames.find((name) => name === values.scenario);
+
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   const [seeds, from] = [Number(values.seeds), Number(values.from)];
-  if (!Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from)) {
-    console.error('usage: run-seeds.ts [--seeds N] [--from SEED] [--key KEY] [--counters] [--history FILE]');
+  if (scenario === undefined || !Number.isSafeInteger(seeds) || seeds < 1 || !Number.isSafeInteger(from)) {
+    console.error(
+      'usage: run-seeds.ts [--seeds N] [--from SEED] [--scenario NAME] [--key KEY] [--counters] [--history FILE]',
+    );
     return 2;
   }
   const totals: Totals = {
@@ -65,7 +71,7 @@ async function main(): Promise<number> {
   let shownMs = startMs;
   for (let seed = from; seed < from + seeds; seed++) {
     const history = new History();
-    const verdict = await inMacrotask(() => judgeSeed(seed, { history }));
+    const verdict = await inMacrotask(() => judgeSeed(seed, { history, scenario }));
     add(totals, verdict);
     // That of the seed that fails, or of the last one.
     const isLast = verdict.broken.length > 0 || seed === from + seeds - 1;
@@ -83,7 +89,8 @@ async function main(): Promise<number> {
   if (process.stdout.isTTY) process.stdout.write('\n');
   if (values.counters)
     for (const [name, count] of totals.sometimes.entries()) console.log(`${count}\t${name}`);
-  const missed = rarePaths.filter((name) => totals.sometimes.read(name) === 0);
+  const expected = scenario === 'durable-writes' ? rarePaths : rarePathsOfDeletes;
+  const missed = expected.filter((name) => totals.sometimes.read(name) === 0);
   if (seeds >= seedsForRarePaths && missed.length > 0) {
     console.error(`✘ the faults are too tame: ${missed.join(', ')} never happened`);
     return 1;
@@ -102,7 +109,7 @@ function add(totals: Totals, verdict: SeedVerdict): void {
 }
 
 async function isRepeatable(first: SeedVerdict, totals: Totals): Promise<boolean> {
-  const second = await inMacrotask(() => judgeSeed(first.seed));
+  const second = await inMacrotask(() => judgeSeed(first.seed, { scenario }));
   totals.repeated += 1;
   if (second.traceHash === first.traceHash) return true;
   console.error(
@@ -129,7 +136,7 @@ async function showFailure(verdict: SeedVerdict): Promise<number> {
   const first = broken[0];
   const key = values.key ?? broken.find((one) => one.key !== undefined)?.key ?? '';
   const narrator = new Narrator(new TextEncoder().encode(key));
-  const again = await inMacrotask(() => judgeSeed(seed, { narrator }));
+  const again = await inMacrotask(() => judgeSeed(seed, { narrator, scenario }));
   console.error(
     `\n✘ seed ${seed} breaks ${first?.promise}${key === '' ? '' : ` for ${key}`}: ${first?.message}`,
   );

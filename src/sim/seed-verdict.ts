@@ -9,6 +9,7 @@ import type { BrokenPromise } from './checkers/broken-promise.ts';
 import { drawPlan } from './draw-plan.ts';
 import { History } from './history.ts';
 import type { Narrator } from './narrator.ts';
+import { deletesStayScenario, withFloors } from './scenarios/deletes-stay.ts';
 import { durableWrites, type ScenarioReport } from './scenarios/durable-writes.ts';
 import type { OpenStore } from './sim-node.ts';
 import { SimRandom } from './sim-random.ts';
@@ -28,24 +29,34 @@ export interface SeedVerdict extends ScenarioReport {
 export interface SeedOptions {
   /** Instead of the plan that the seed draws; with that very plan the run is the same. */
   readonly plan?: SwarmPlan | undefined;
+  /** What is played; `durable-writes` unless told. */
+  readonly scenario?: ScenarioName | undefined;
   readonly narrator?: Narrator | undefined;
   readonly traceLog?: TraceLog | undefined;
   /** Filled with all that clients did and were told. */
   readonly history?: History | undefined;
 }
 
-/** The plan that a seed draws. */
-export function planOfSeed(seed: number): SwarmPlan {
-  return drawPlan(new SimRandom(seed).fork('plan'));
+/** What the swarm of seeds can play. */
+export const scenarioNames = ['durable-writes', 'deletes-stay'] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+const scenarios = { 'durable-writes': durableWrites, 'deletes-stay': deletesStayScenario } as const;
+
+/** The plan that a seed draws for a scenario. */
+export function planOfSeed(seed: number, scenario: ScenarioName = 'durable-writes'): SwarmPlan {
+  const plan = drawPlan(new SimRandom(seed).fork('plan'));
+  return scenario === 'deletes-stay' ? withFloors(plan) : plan;
 }
 
 /** Runs one seed; call it from a macrotask. What the run throws is a broken promise too. */
 export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict {
-  const { narrator, traceLog, plan = planOfSeed(seed), history = new History() } = options;
+  const { narrator, traceLog, scenario = 'durable-writes', history = new History() } = options;
+  const plan = options.plan ?? planOfSeed(seed, scenario);
   const sometimes = new Sometimes();
   try {
     const { result, traceHash, virtualMicros } = simulate({ seed, narrator, traceLog, sometimes }, (world) =>
-      durableWrites(world, plan, logStoreOf(plan), history),
+      scenarios[scenario](world, plan, logStoreOf(plan), history),
     );
     return { seed, traceHash, virtualMicros, sometimes, ...result };
   } catch (error) {
