@@ -46,7 +46,12 @@ export async function composeNode(settings: ServeSettings, options: ComposeOptio
   try {
     const parts = await openParts(settings, options, closing);
     const { config } = settings;
-    const identity = await NodeIdentity.open({ disk: parts.disk, config, random: parts.random });
+    const identity = await NodeIdentity.open({
+      disk: parts.disk,
+      config,
+      random: parts.random,
+      logEntries: parts.store.status().logEntries,
+    });
     const lives = new NodeLives(parts);
     closing.add(() => lives.stop());
     await lives.begin(identity);
@@ -94,5 +99,6 @@ async function openParts(
   closing.add(() => store.close());
   const members = config.members.map((member) => member.id);
   const knownPeers = await KnownPeers.open({ disk, members, observer });
+  closing.add(() => knownPeers.close());
   return { ...options, settings, clock, random, disk, store, knownPeers };
 }

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { NodeId } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { describeLife, type NodeLife } from '../core/node-life.ts';
+import { describeKnownLife, describeLife, type NodeLife } from '../core/node-life.ts';
 import { placementFingerprint } from '../core/placement.ts';
 import { createHttpFrontend } from '../frontends/http-server.ts';
 import { createRedisFrontend } from '../frontends/redis/redis-server.ts';
@@ -22,7 +22,6 @@ import type { SystemRandom } from '../platform/system-random.ts';
 import { TcpTransport } from '../platform/tcp-transport.ts';
 import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { Admission } from '../ports/transport.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
 import { beginNextLife } from '../replica/next-life.ts';
 import type { NodeIdentity } from '../replica/node-identity.ts';
@@ -108,7 +107,7 @@ export class NodeLives {
       'error',
       'node.rolled-back',
       `the data directory was lost or set back to an older copy: this is ${describeLife(identity.self)}, but ${by} has ` +
-        `met ${describeLife(known)} of this node. It goes on as a new actor, and its answers prove nothing until ` +
+        `met ${describeKnownLife(known, identity.self)}. It goes on as a new actor, and its answers prove nothing until ` +
         'it has been compared with the other owners',
     );
     try {
@@ -128,7 +127,7 @@ export class NodeLives {
 /** Node, frontend and ports under one identity; `address`: what was listened on before, to be listened on again. */
 async function serveAs(
   identity: NodeIdentity,
-  admission: Admission,
+  admission: LifeAdmission,
   parts: NodeParts,
   address: Address | undefined,
 ): Promise<ServingLife> {
@@ -160,6 +159,7 @@ async function serveAs(
       random,
       observer,
       checksum: zlibChecksum,
+      onPeerLog: (peer, logEntries) => admission.logReached(peer, logEntries),
     });
     closing.add(() => node.stop());
 

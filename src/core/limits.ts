@@ -202,8 +202,13 @@ export const limits = {
   sectionBytesMax: 256 * kibibyte,
   /** Longest `node-state.json` that is read: it holds six short fields. */
   nodeStateBytesMax: 16 * kibibyte,
-  /** Longest `known-peers.json` that is read: 256 members take 23 KiB. */
+  /** Longest `known-peers.json` that is read: 256 members take 32 KiB. */
   knownPeersBytesMax: 64 * kibibyte,
+  /**
+   * How far the logs of peers have come is saved at most this often: two syncs, which are not felt, and a crash
+   * forgets no more of it.
+   */
+  knownPeersSaveMs: 5_000,
   /** Read repairs under way at once; past it a repair is left to the next read or to anti-entropy. */
   readRepairsInFlightMax: 1_024,
   /** A node says the same thing at most this often; what is left out is counted. */

@@ -10,8 +10,11 @@
  *            4  u32  life, see `core/node-life.ts`
  *            8  u32  placement epoch
  *           12  u32  placement fingerprint
- *           16  u8   length of the node id, then the id
+ *           16  u48  entries in its log when it started, see `core/node-life.ts`
+ *           22  u32  incarnation since which its disk counts them
+ *           26  u8   length of the node id, then the id
  *               u8   length of the cluster name, then the name in UTF-8
+ *               u8   length of the generation of its disk, then the generation
  *   welcome          empty
  *   refusal  0  u8   reason, see `refusalCodes`
  *            1       a sentence for the operator, printable ASCII, at most 500
@@ -23,10 +26,10 @@
  * form in all versions, so that nodes of two versions can at least tell their operators why.
  */
 
-import { readUint16, readUint32, writeUint16, writeUint32 } from '../core/bytes.ts';
+import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
-import type { NodeLife } from '../core/node-life.ts';
+import { isGeneration, type LoggedLife, type NodeLife } from '../core/node-life.ts';
 
 export const protocolVersion = 2;
 /** The first byte of every connection between nodes. */
@@ -35,7 +38,7 @@ export const prefaceFirstByte = 0x00;
 const magic = 0x00_4d_44_4e;
 const prefaceBytes = 5;
 const messageHeaderBytes = 3;
-const helloFixedBytes = 16;
+const helloFixedBytes = 26;
 const knownLifeBytes = 8;
 const bodyBytesMax = 600;
 const sentenceLengthMax = 500;
@@ -70,7 +73,7 @@ export interface Refusal {
 }
 
 /** How a node introduces itself. */
-export interface Hello extends NodeLife {
+export interface Hello extends LoggedLife {
   readonly id: NodeId;
   readonly clusterName: string;
   readonly epoch: number;
@@ -100,15 +103,20 @@ export function encodeHello(hello: Hello): Uint8Array {
       `the cluster name has ${clusterName.length} bytes; at most ${clusterNameBytesMax} are allowed`,
     );
   }
-  const body = new Uint8Array(helloFixedBytes + 2 + id.length + clusterName.length);
+  const generation = new TextEncoder().encode(hello.log.generation);
+  const body = new Uint8Array(helloFixedBytes + 3 + id.length + clusterName.length + generation.length);
   writeUint32(body, 0, hello.incarnation);
   writeUint32(body, 4, hello.life);
   writeUint32(body, 8, hello.epoch);
   writeUint32(body, 12, hello.fingerprint);
-  body[helloFixedBytes] = id.length;
-  body.set(id, helloFixedBytes + 1);
-  body[helloFixedBytes + 1 + id.length] = clusterName.length;
-  body.set(clusterName, helloFixedBytes + 2 + id.length);
+  writeUint48(body, 16, hello.log.entries);
+  writeUint32(body, 22, hello.log.since);
+  let offset = helloFixedBytes;
+  for (const text of [id, clusterName, generation]) {
+    body[offset] = text.length;
+    body.set(text, offset + 1);
+    offset += 1 + text.length;
+  }
   return encodeMessage(kindHello, body);
 }
 
@@ -203,21 +211,26 @@ export class HandshakeReader {
 }
 
 function decodeHello(body: Uint8Array): Hello {
-  const idLength = body[helloFixedBytes] ?? 0;
-  const idEnd = helloFixedBytes + 1 + idLength;
-  const clusterNameLength = body[idEnd] ?? 0;
-  if (idEnd >= body.length || idEnd + 1 + clusterNameLength !== body.length) {
-    throw invalid('the lengths in a hello do not add up');
-  }
-  const id = new TextDecoder().decode(body.subarray(helloFixedBytes + 1, idEnd));
+  let offset = helloFixedBytes;
+  const nextText = (): string => {
+    const end = offset + 1 + (body[offset] ?? 0);
+    if (offset >= body.length || end > body.length) throw invalid('the lengths in a hello do not add up');
+    const text = new TextDecoder().decode(body.subarray(offset + 1, end));
+    offset = end;
+    return text;
+  };
+  const [id, clusterName, generation] = [nextText(), nextText(), nextText()];
+  if (offset !== body.length) throw invalid('the lengths in a hello do not add up');
   if (!isNodeId(id)) throw invalid('the node id in a hello is none');
+  if (!isGeneration(generation)) throw invalid('the generation in a hello is none');
   return {
     id,
-    clusterName: new TextDecoder().decode(body.subarray(idEnd + 1)),
+    clusterName,
     incarnation: readUint32(body, 0),
     life: readUint32(body, 4),
     epoch: readUint32(body, 8),
     fingerprint: readUint32(body, 12),
+    log: { generation, since: readUint32(body, 22), entries: readUint48(body, 16) },
   };
 }
 

@@ -7,8 +7,8 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import { describeLife } from '../core/node-life.ts';
-import type { LifeRefusal, PeerIdentity } from '../ports/transport.ts';
+import { describeKnownLife, describeLife } from '../core/node-life.ts';
+import type { Introduction, LifeRefusal, PeerIdentity } from '../ports/transport.ts';
 import type { Hello, Refusal, RefusalCode } from './handshake-codec.ts';
 
 export interface HandshakeContext {
@@ -17,9 +17,9 @@ export interface HandshakeContext {
   readonly dialled: NodeId | undefined;
   readonly isMember: (id: NodeId) => boolean;
   /** Whether the life of a peer is let in; see `Admission`. */
-  readonly judgeLife: (peer: PeerIdentity) => LifeRefusal | undefined;
+  readonly judgeLife: (peer: Introduction) => LifeRefusal | undefined;
   /** Keeps the life of a peer before the connection opens; see `Admission`. */
-  readonly remember: (peer: PeerIdentity) => Promise<void> | undefined;
+  readonly remember: (peer: Introduction) => Promise<void> | undefined;
 }
 
 /** Of two nodes the one with the smaller id dials: one connection a pair, without a race. */
@@ -62,7 +62,7 @@ export function judgeHello(hello: Hello, context: HandshakeContext): Refusal | u
         `(${hex(hello.fingerprint)}): nodes, weights, zones, vnodes and n must be the same on all`,
     );
   }
-  const refusedLife = context.judgeLife(identityOf(hello));
+  const refusedLife = context.judgeLife(introductionOf(hello));
   return refusedLife === undefined ? undefined : lifeRefusal(own.id, hello, refusedLife);
 }
 
@@ -71,8 +71,13 @@ export function identityOf({ id, incarnation, life }: Hello): PeerIdentity {
   return { id, incarnation, life };
 }
 
+/** What of a hello decides whether its life is let in. */
+export function introductionOf({ id, incarnation, life, log }: Hello): Introduction {
+  return { id, incarnation, life, log };
+}
+
 function lifeRefusal(own: NodeId, hello: Hello, { code, known }: LifeRefusal): Refusal {
-  const lives = `${hello.id} says ${describeLife(hello)}, but ${own} has met ${describeLife(known)}`;
+  const lives = `${hello.id} says ${describeLife(hello)}, but ${own} has met ${describeKnownLife(known, hello)}`;
   const message =
     code === 'ROLLED_BACK'
       ? `${lives}: the data directory of ${hello.id} was lost or set back to an older copy`

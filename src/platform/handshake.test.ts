@@ -15,7 +15,12 @@ function nodeId(text: string): NodeId {
 }
 
 function hello(id: NodeId, changes: Partial<Hello> = {}): Hello {
-  return { id, clusterName: 'test', incarnation: 5, life: 50, epoch: 1, fingerprint: 0xabcdef01, ...changes };
+  const life = {
+    incarnation: 5,
+    life: 50,
+    log: { generation: 'k3f9xa', since: 2, entries: 0x1234_5678_9abc },
+  };
+  return { id, clusterName: 'test', ...life, epoch: 1, fingerprint: 0xabcdef01, ...changes };
 }
 
 function context(own: Hello, changes: Partial<HandshakeContext> = {}): HandshakeContext {
@@ -98,11 +103,13 @@ describe('two nodes that belong together', () => {
         dialler.outcome?.kind === 'open' && acceptor.outcome?.kind === 'open',
         `pieces of ${pieceBytes}`,
       );
-      assert.deepEqual(dialler.outcome.peer, { id: n2, incarnation: 7, life: 50 });
+      const log = { generation: 'k3f9xa', since: 2, entries: 0x1234_5678_9abc };
+      assert.deepEqual(dialler.outcome.peer, { id: n2, incarnation: 7, life: 50, log });
       assert.deepEqual(acceptor.outcome.peer, {
         id: n1,
         incarnation: 0xffff_ffff,
         life: 0xffff_fffe,
+        log,
       });
     }
   });
@@ -289,10 +296,12 @@ describe('bytes that are no handshake', () => {
       ...encodePreface(),
       ...good.map((byte, at) => (at === index ? value : byte)),
     ];
-    assert.match(refusalOf(acceptor, withByte(3 + 16, 0)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 16, 200)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 19, 99)), /do not add up/);
-    assert.match(refusalOf(acceptor, withByte(3 + 17, 0x2f)), /the node id in a hello is none/);
+    assert.match(refusalOf(acceptor, withByte(3 + 26, 0)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 26, 200)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 29, 99)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(3 + 27, 0x2f)), /the node id in a hello is none/);
+    assert.match(refusalOf(acceptor, withByte(3 + 34, 99)), /do not add up/);
+    assert.match(refusalOf(acceptor, withByte(good.length - 1, 0x2f)), /the generation in a hello is none/);
     assert.match(refusalOf(acceptor, withByte(0, 7)), /unknown kind 7/);
     assert.match(refusalOf(acceptor, [...encodePreface(), 1, 0, 0]), /do not add up/);
     assert.match(refusalOf(acceptor, [...encodePreface(), 4, 0, 2, 1, 1]), /a known life of another length/);

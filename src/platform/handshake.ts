@@ -15,7 +15,7 @@
  */
 
 import { StoreError } from '../core/errors.ts';
-import type { PeerIdentity } from '../ports/transport.ts';
+import type { Introduction, PeerIdentity } from '../ports/transport.ts';
 import {
   encodeHello,
   encodePreface,
@@ -27,10 +27,10 @@ import {
   type Hello,
   type Refusal,
 } from './handshake-codec.ts';
-import { identityOf, judgeHello, type HandshakeContext } from './handshake-rules.ts';
+import { identityOf, introductionOf, judgeHello, type HandshakeContext } from './handshake-rules.ts';
 
 export type HandshakeOutcome =
-  | { readonly kind: 'open'; readonly peer: PeerIdentity; readonly rest: Uint8Array }
+  | { readonly kind: 'open'; readonly peer: Introduction; readonly rest: Uint8Array }
   /** This end refuses; the other has been told. */
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly peer: PeerIdentity | undefined }
   /** The other end refuses, in its own words; `peer` is who it said it is, if it did. */
@@ -118,7 +118,7 @@ export class Handshake {
     this.#peer = hello;
     const refusal = judgeHello(hello, this.#context);
     if (refusal !== undefined) return this.#refuse(refusal);
-    const done = this.#context.remember(identityOf(hello));
+    const done = this.#context.remember(introductionOf(hello));
     if (done === undefined) return this.#letIn(hello);
     this.#isRemembering = true;
     return { kind: 'remembering', done };
@@ -134,7 +134,7 @@ export class Handshake {
   }
 
   #opened(hello: Hello): HandshakeOutcome {
-    return { kind: 'open', peer: identityOf(hello), rest: this.#reader.rest() };
+    return { kind: 'open', peer: introductionOf(hello), rest: this.#reader.rest() };
   }
 
   #introduce(): void {

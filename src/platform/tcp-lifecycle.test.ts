@@ -118,7 +118,7 @@ test('an address where nobody listens is tried again ever more rarely, and logge
   const observer = new RecordingObserver();
   const clock = new ImpatientClock();
   const transport = transportOf({
-    self: { id: n1, incarnation: 1, life: 1 },
+    self: { id: n1, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
     peers: [{ id: n2, host: '127.0.0.1', port: await unusedPort() }],
     observer,
     clock,
@@ -170,7 +170,7 @@ test('a peer that accepts connections and stays silent costs one socket at a tim
   });
   await once(silent.listen(0, '127.0.0.1'), 'listening');
   const transport = transportOf({
-    self: { id: n1, incarnation: 1, life: 1 },
+    self: { id: n1, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
     peers: [{ id: n2, host: '127.0.0.1', port: portOf(silent.address()) }],
     handshakeTimeoutMs: 20,
   });
@@ -194,7 +194,7 @@ test(
     try {
       const port = Number(String(await once(child, 'message')).split(',')[0]);
       const transport = transportOf({
-        self: { id: n1, incarnation: 1, life: 1 },
+        self: { id: n1, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
         peers: [{ id: n2, host: '127.0.0.1', port }],
         queueBytesMax: 8_000_000,
       });
@@ -223,7 +223,7 @@ test('after stopping nothing keeps the process alive, whatever its connections w
   const child = spawnNode(
     `
     const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: [transport.protocol], clock, observer });
-    const other = new TcpTransport({ ...options, self: { id: 'n0', incarnation: 1, life: 1 },
+    const other = new TcpTransport({ ...options, self: { id: 'n0', incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
       peers: [{ id: 'n1', host: '127.0.0.1', port: await port.listen() }] });
     const connected = Promise.withResolvers();
     await other.start({ onFrame() {}, onConnected: connected.resolve, onDisconnected() {} });
@@ -251,7 +251,7 @@ const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
 );
 test('nodes find each other by IPv6 addresses', { skip: !hasIpv6 && 'this machine has no ::1' }, async () => {
   const acceptor = transportOf({
-    self: { id: n2, incarnation: 1, life: 1 },
+    self: { id: n2, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
     peers: [{ id: n1, host: '::1', port: 1 }],
   });
   const port = new SharedPort({
@@ -262,7 +262,10 @@ test('nodes find each other by IPv6 addresses', { skip: !hasIpv6 && 'this machin
     observer: silentObserver,
   });
   const peers = [{ id: n2, host: '::1', port: await port.listen() }];
-  const dialler = transportOf({ self: { id: n1, incarnation: 1, life: 1 }, peers });
+  const dialler = transportOf({
+    self: { id: n1, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
+    peers,
+  });
   const handlers = [new RecordingHandler(), new RecordingHandler()] as const;
   await acceptor.start(handlers[0]);
   await dialler.start(handlers[1]);
@@ -285,7 +288,7 @@ function spawnNode(
     const clock = new SystemClock();
     const observer = { log() {}, count() {} };
     const options = { clusterName: 'test', epoch: 1, fingerprint: 1, frameBytesMax: 2_000_000, handshakeTimeoutMs: 3_600_000,
-      clock, random: new SystemRandom(), observer, self: { id: ${JSON.stringify(options.id)}, incarnation: 1, life: 1 },
+      clock, random: new SystemRandom(), observer, self: { id: ${JSON.stringify(options.id)}, incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
       peers: ${JSON.stringify(options.peers)} };
     const transport = new TcpTransport(options);
     await transport.start({ onFrame() {}, onConnected() {}, onDisconnected() {} });

@@ -14,7 +14,13 @@ import { isSameLife, type NodeLife } from '../core/node-life.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { LogLevel, Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
-import type { Admission, PeerIdentity, Transport, TransportHandler } from '../ports/transport.ts';
+import type {
+  Admission,
+  Introduction,
+  PeerIdentity,
+  Transport,
+  TransportHandler,
+} from '../ports/transport.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
 import { ChangeLog } from './change-log.ts';
 import { prefaceFirstByte, type Hello, type Refusal } from './handshake-codec.ts';
@@ -25,7 +31,7 @@ import { PeerDialer, type PeerAddress } from './peer-dialer.ts';
 import type { PortProtocol } from './port-sharing.ts';
 
 export interface TcpTransportOptions {
-  readonly self: PeerIdentity;
+  readonly self: Introduction;
   /** Which lives of peers are let in; those met since the start of this transport decide unless told. */
   readonly admission?: Admission;
   readonly clusterName: string;
@@ -180,12 +186,14 @@ export class TcpTransport implements Transport {
     }
   }
 
-  #open(peer: PeerIdentity, socket: Socket, rest: Uint8Array): PeerConnection | undefined {
+  #open(introduction: Introduction, socket: Socket, rest: Uint8Array): PeerConnection | undefined {
     // A newer process of the peer may have come first while this handshake was under way.
-    if (this.#admission.judge(peer, () => false) !== undefined) {
+    if (this.#admission.judge(introduction, () => false) !== undefined) {
       socket.destroy();
       return undefined;
     }
+    const { id, incarnation, life } = introduction;
+    const peer: PeerIdentity = { id, incarnation, life };
     this.#connections.get(peer.id)?.destroy('the peer made a new connection');
     const connection = new PeerConnection({
       socket,

@@ -4,9 +4,13 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { NodeLife } from '../core/node-life.ts';
 import type { LogLevel, Observer } from '../ports/observer.ts';
-import { contractFrameBytesMax, type TransportMember } from '../ports/transport-contract.ts';
+import {
+  contractFrameBytesMax,
+  contractLog,
+  type RestartedLife,
+  type TransportMember,
+} from '../ports/transport-contract.ts';
 import { RecordingAdmission } from '../ports/transport-contract-admission.ts';
 import { SharedPort, type PortProtocol } from './port-sharing.ts';
 import { SystemClock } from './system-clock.ts';
@@ -70,6 +74,7 @@ export class TcpMember implements TransportMember {
   options: MemberOptions;
   incarnation = 1;
   life = 1;
+  log = contractLog;
   readonly admission = new RecordingAdmission();
   readonly #addresses: ReadonlyMap<NodeId, { readonly port: number }>;
   #transport: TcpTransport | undefined;
@@ -111,10 +116,13 @@ export class TcpMember implements TransportMember {
     this.#port = await this.#shared.listen();
   }
 
-  async restart(next: NodeLife = { incarnation: this.incarnation + 1, life: this.life }): Promise<void> {
+  async restart(
+    next: RestartedLife = { incarnation: this.incarnation + 1, life: this.life, log: this.log },
+  ): Promise<void> {
     await this.close();
     this.incarnation = next.incarnation;
     this.life = next.life;
+    this.log = next.log ?? this.log;
     this.admission.refusals.length = 0;
     this.#transport = undefined;
     await this.listen();
@@ -136,7 +144,7 @@ export class TcpMember implements TransportMember {
       observer: this.observer,
       ...this.options,
       admission: this.admission,
-      self: { id: this.id, incarnation: this.incarnation, life: this.life },
+      self: { id: this.id, incarnation: this.incarnation, life: this.life, log: this.log },
       peers: [...this.#addresses]
         .filter(([id]) => id !== this.id)
         .map(([id, { port }]) => ({ id, host: '127.0.0.1', port })),

@@ -28,7 +28,9 @@ export function lengthPrefix(length: number): Uint8Array {
 
 /** What the members of `transport-contract-members.ts` say of themselves. */
 export function helloOf(id: NodeId, changes: Partial<Hello> = {}): Hello {
-  return { id, clusterName: 'test', incarnation: 1, life: 1, epoch: 1, fingerprint: 0xfeedface, ...changes };
+  const log = { generation: 'k3f9xa', since: 0, entries: 0 };
+  const lives = { incarnation: 1, life: 1, log };
+  return { id, clusterName: 'test', ...lives, epoch: 1, fingerprint: 0xfeedface, ...changes };
 }
 
 export class RawPeer {

@@ -1,8 +1,8 @@
 /** The `Admission` of the transports under contract: it keeps what it is told, and remembers as slowly as a test likes. */
 
 import type { NodeId } from '../core/config.ts';
-import { isSameLife, judgeLife, type NodeLife } from '../core/node-life.ts';
-import type { Admission, LifeRefusal, PeerIdentity } from './transport.ts';
+import { isSameLife, judgeLife, type LoggedLife } from '../core/node-life.ts';
+import type { Admission, Introduction, LifeRefusal } from './transport.ts';
 
 export class RecordingAdmission implements Admission {
   /** What peers said that do not let this node's life in, each once: `n2 knows 7.1: ROLLED_BACK`. */
@@ -11,13 +11,13 @@ export class RecordingAdmission implements Admission {
   onRefused: () => void = () => {};
   /** Resolves when the life of a peer is kept; at once by default. */
   keep: ((peer: NodeId) => Promise<void>) | undefined;
-  readonly #lives = new Map<NodeId, NodeLife>();
+  readonly #lives = new Map<NodeId, LoggedLife>();
 
-  known(peer: NodeId): NodeLife | undefined {
+  known(peer: NodeId): LoggedLife | undefined {
     return this.#lives.get(peer);
   }
 
-  judge(peer: PeerIdentity, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined {
+  judge(peer: Introduction, isPresent: (known: LoggedLife) => boolean): LifeRefusal | undefined {
     const known = this.#lives.get(peer.id);
     if (known === undefined) return undefined;
     const verdict = judgeLife(peer, known, isPresent(known));
@@ -25,10 +25,10 @@ export class RecordingAdmission implements Admission {
     return { code: verdict === 'rolled-back' ? 'ROLLED_BACK' : 'ID_IN_USE', known };
   }
 
-  remember({ id, incarnation, life }: PeerIdentity): Promise<void> | undefined {
+  remember({ id, incarnation, life, log }: Introduction): Promise<void> | undefined {
     const known = this.#lives.get(id);
     if (known !== undefined && isSameLife(known, { incarnation, life })) return undefined;
-    this.#lives.set(id, { incarnation, life });
+    this.#lives.set(id, { incarnation, life, log });
     return this.keep?.(id);
   }
 

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import {
+  contractLog,
   patterned,
   RecordingHandler,
   startPair,
@@ -56,13 +57,17 @@ export function testTransportLives(name: string, withTransports: WithTransports)
       assert.deepEqual(steps.map(isOfMemory).slice(0, 5), [true, true, true, true, false], steps.join());
       assert.deepEqual(
         [left.admission.known(right.id), right.admission.known(left.id)],
-        [right, left].map(({ incarnation, life }) => ({ incarnation, life })),
+        [right, left].map(({ incarnation, life, log }) => ({ incarnation, life, log })),
       );
     });
 
+    const log = { ...contractLog, since: 2 };
     for (const [what, claimed] of [
       ['an incarnation that was passed', { incarnation: 4, life: 1 }],
       ['a known incarnation under another life', { incarnation: 5, life: 2 }],
+      ['a log that lacks entries', { incarnation: 6, life: 2, log: { ...log, entries: 99 } }],
+      ['a log of another disk', { incarnation: 6, life: 2, log: { ...log, generation: 'b' } }],
+      ['the log of a disk of before', { incarnation: 6, life: 2, log: { ...log, since: 1 } }],
     ] as const) {
       for (const end of ['dials', 'is dialled'] as const) {
         pairContract(
@@ -70,7 +75,7 @@ export function testTransportLives(name: string, withTransports: WithTransports)
           async (...pair) => {
             const [old, other] = end === 'dials' ? pair : [pair[1], pair[0]];
             const [atOther] = await startPair(other, old);
-            await old.restart({ incarnation: 5, life: 1 });
+            await old.restart({ incarnation: 5, life: 1, log });
             await connectAnew(old, atOther, 2);
             await old.restart(claimed);
             await atOther.untilCount('disconnected', 2);
@@ -83,8 +88,9 @@ export function testTransportLives(name: string, withTransports: WithTransports)
             assert.deepEqual(atOld.events, []);
             assert.equal(old.transport.send(other.id, patterned(3, 1)), false);
             assert.equal(atOther.events.at(-1)?.kind, 'disconnected');
-            assert.deepEqual(other.admission.known(old.id), { incarnation: 5, life: 1 });
-            await old.restart({ incarnation: 6, life: 7 });
+            assert.deepEqual(other.admission.known(old.id), { incarnation: 5, life: 1, log });
+            const next = { generation: 'c', since: 7, entries: 3 };
+            await old.restart({ incarnation: 7, life: 7, log: next });
             await connectAnew(old, atOther, 3);
           },
         );

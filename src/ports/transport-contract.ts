@@ -8,9 +8,18 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { equalBytes } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
-import type { NodeLife } from '../core/node-life.ts';
+import type { LogMark, NodeLife } from '../core/node-life.ts';
 import type { RecordingAdmission } from './transport-contract-admission.ts';
 import type { PeerIdentity, Transport, TransportHandler } from './transport.ts';
+
+/** A life that a member is to begin. */
+export interface RestartedLife extends NodeLife {
+  /** As before unless told. */
+  readonly log?: LogMark;
+}
+
+/** What the log of a member is at first. */
+export const contractLog: LogMark = { generation: 'k3f9xa', since: 0, entries: 100 };
 
 /** One node of a small cluster. */
 export interface TransportMember {
@@ -18,14 +27,15 @@ export interface TransportMember {
   /** Of the node's present life. */
   readonly incarnation: number;
   readonly life: number;
+  readonly log: LogMark;
   readonly transport: Transport;
   /** Which lives of peers it lets in, and what it was told of its own; it outlives the transport. */
   readonly admission: RecordingAdmission;
   /**
    * Begins another life: stops the transport and makes one that is not started yet, with the next
-   * incarnation unless told.
+   * incarnation unless told, and with the same log.
    */
-  restart(life?: NodeLife): Promise<void>;
+  restart(life?: RestartedLife): Promise<void>;
 }
 
 /** The longest frame of the suite. */

@@ -8,14 +8,17 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { NodeLife } from '../core/node-life.ts';
+import type { LoggedLife, NodeLife } from '../core/node-life.ts';
 
 /** Who is at the other end, as its handshake said. Its incarnation is new at every start: replies to a past one are void. */
 export interface PeerIdentity extends NodeLife {
   readonly id: NodeId;
 }
 
-/** Why a life is not let in: whoever refuses it knows another life of that node, which is not older. */
+/** What a node says of itself in a handshake; the log is as it was at the start of this life. */
+export interface Introduction extends PeerIdentity, LoggedLife {}
+
+/** Why a life is not let in: whoever refuses it knows another life of that node, which is not older, or which had written more. */
 export interface LifeRefusal {
   /** `ID_IN_USE`: the known life is connected to whoever refuses, and was heard lately. */
   readonly code: 'ROLLED_BACK' | 'ID_IN_USE';
@@ -28,12 +31,12 @@ export interface LifeRefusal {
  */
 export interface Admission {
   /** Why `peer` is not let in, if so. `isPresent`: whether that life is connected here and was heard lately. */
-  judge(peer: PeerIdentity, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined;
+  judge(peer: Introduction, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined;
   /**
    * Keeps the life of a peer that was let in. The connection opens when the promise resolves; it never rejects.
    * Undefined: it is kept already.
    */
-  remember(peer: PeerIdentity): Promise<void> | undefined;
+  remember(peer: Introduction): Promise<void> | undefined;
   /** A connection to the peer has opened: it took this node's life as the latest. */
   welcomedBy(peer: NodeId): void;
   /** The peer does not let this node's life in. May be told again at every attempt to connect. */

@@ -116,8 +116,10 @@ const healingReplies: fc.Arbitrary<Reply> = fc.oneof(
 );
 
 const requests: fc.Arbitrary<Request> = fc.oneof(
-  fc.constant<Request>({ kind: 'ping' }),
-  sums.map((sharedSum): Request => ({ kind: 'ping', sharedSum })),
+  wallTimes.map((logEntries): Request => ({ kind: 'ping', logEntries })),
+  fc
+    .tuple(wallTimes, sums)
+    .map(([logEntries, sharedSum]): Request => ({ kind: 'ping', logEntries, sharedSum })),
   healingRequests,
   fc.record({ kind: fc.constant('floor-report' as const), timeoutMs: timeouts }),
   fc.record({

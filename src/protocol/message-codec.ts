@@ -13,7 +13,8 @@
  *  22  u16  sender's clock, counter
  *  24       fields of the kind
  *
- *   ping, pong  nothing, or the sum of what both own: u32 high · u32 low · u32 count
+ *   ping     u48 entries of the sender's log · what a pong has
+ *   pong     nothing, or the sum of what both own: u32 high · u32 low · u32 count
  *   put      u32 timeout ms · u8 target length · target (empty: receiver owns it) · record
  *   get      u32 timeout ms · u8 want (0 record, 1 digest) · key
  *   nothing  u8 evidence
@@ -64,9 +65,10 @@ import {
   newFrame,
   readHeader,
 } from './message-frame.ts';
-import type { GetReply, Message, MessageHeader, Reply, Request } from './messages.ts';
+import type { GetReply, Message, MessageHeader, Ping, Reply, Request } from './messages.ts';
 
 const messageTextMax = 512;
+const pingFixedBytes = 6;
 
 const kinds = {
   ping: 1,
@@ -89,7 +91,7 @@ const noTarget = new Uint8Array(0);
 export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
   switch (request.kind) {
     case 'ping':
-      return encodeSignOfLife(header, kinds.ping, request.sharedSum);
+      return encodePing(header, request);
     case 'put': {
       const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
       const kind = request.fresh ? kinds.freshPut : kinds.put;
@@ -121,7 +123,7 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
 export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
   switch (reply.kind) {
     case 'pong':
-      return encodeSignOfLife(header, kinds.pong, reply.sharedSum);
+      return encodePong(header, reply.sharedSum);
     case 'stored':
       return newFrame(header, kinds.stored, 0);
     case 'nothing': {
@@ -165,7 +167,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
 }
 
 function decodeRequest(kind: number, bytes: Uint8Array): Request {
-  if (kind === kinds.ping) return { kind: 'ping', ...decodeSharedSum(bytes) };
+  if (kind === kinds.ping) return decodePing(bytes);
   if (isHealingKind(kind)) return decodeHealingRequest(kind, bytes);
   if (isFloorKind(kind)) return decodeFloorRequest(kind, bytes);
   if (kind === mergeKind) return decodeMerge(bytes);
@@ -197,7 +199,7 @@ function decodeTarget(bytes: Uint8Array, end: number): NodeId | undefined {
 function decodeReply(kind: number, bytes: Uint8Array): Reply {
   switch (kind) {
     case kinds.pong:
-      return { kind: 'pong', ...decodeSharedSum(bytes) };
+      return { kind: 'pong', ...decodeSharedSum(new FieldReader(bytes)) };
     case kinds.stored:
       return { kind: 'stored' };
     case kinds.refused: {
@@ -247,17 +249,23 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
   }
 }
 
-function encodeSignOfLife(
-  header: MessageHeader,
-  kind: number,
-  sharedSum: VersionSum | undefined,
-): Uint8Array {
-  if (sharedSum === undefined) return newFrame(header, kind, 0);
-  return writeSum(new FieldWriter(newFrame(header, kind, sumBytes)), sharedSum).frame;
+function encodePing(header: MessageHeader, { logEntries, sharedSum }: Ping): Uint8Array {
+  const bytes = pingFixedBytes + (sharedSum === undefined ? 0 : sumBytes);
+  const writer = new FieldWriter(newFrame(header, kinds.ping, bytes)).uint48(logEntries);
+  return (sharedSum === undefined ? writer : writeSum(writer, sharedSum)).frame;
 }
 
-function decodeSharedSum(bytes: Uint8Array): { readonly sharedSum?: VersionSum } {
+function decodePing(bytes: Uint8Array): Ping {
   const reader = new FieldReader(bytes);
+  return { kind: 'ping', logEntries: reader.uint48(), ...decodeSharedSum(reader) };
+}
+
+function encodePong(header: MessageHeader, sharedSum: VersionSum | undefined): Uint8Array {
+  if (sharedSum === undefined) return newFrame(header, kinds.pong, 0);
+  return writeSum(new FieldWriter(newFrame(header, kinds.pong, sumBytes)), sharedSum).frame;
+}
+
+function decodeSharedSum(reader: FieldReader): { readonly sharedSum?: VersionSum } {
   return reader.restBytes === 0 ? {} : { sharedSum: readSum(reader) };
 }
 

@@ -56,11 +56,13 @@ export interface MergedReply {
 }
 
 /**
- * A sign of life. `sharedSum` adds up all that the sender holds in the partitions that both ends own: as long as
+ * A sign of life. `logEntries`: the durable entries of the sender's log, by which its peers notice when its disk comes
+ * back without some of them. `sharedSum` adds up all that the sender holds in the partitions that both ends own: as long as
  * it equals the receiver's own, nothing else is exchanged to keep them equal. Absent when they share none.
  */
 export interface Ping {
   readonly kind: 'ping';
+  readonly logEntries: number;
   readonly sharedSum?: VersionSum;
 }
 

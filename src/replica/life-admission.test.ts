@@ -2,24 +2,26 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
-import type { NodeLife } from '../core/node-life.ts';
+import type { LoggedLife } from '../core/node-life.ts';
 import { LifeAdmission } from './life-admission.ts';
 
 const n1 = 'n1' as NodeId;
 const n2 = 'n2' as NodeId;
 const n3 = 'n3' as NodeId;
-const own = { id: n1, incarnation: 6, life: 60 };
+const log = { generation: 'abc', since: 0, entries: 5 };
+const own = { id: n1, incarnation: 6, life: 60, log };
 
 class Stage {
   nowMs = 0;
   readonly told: string[] = [];
-  readonly remembered = new Map<NodeId, NodeLife>();
+  readonly remembered = new Map<NodeId, LoggedLife>();
   readonly admission = new LifeAdmission({
     self: own,
     monotonicNow: () => this.nowMs,
     memory: {
       known: (peer) => this.remembered.get(peer),
       remember: (peer, life) => void this.remembered.set(peer, life),
+      logReached: (peer, entries, nowMs) => void this.told.push(`${peer.id} has ${entries} at ${nowMs}`),
     },
     events: {
       onRolledBack: (by, known) => this.told.push(`rolled back: ${by} knows ${known.incarnation}`),
@@ -35,7 +37,7 @@ class Stage {
 describe('the lives of peers', () => {
   test('are judged by what is remembered of them', () => {
     const { admission, remembered } = new Stage();
-    const claimed = { id: n2, incarnation: 3, life: 1 };
+    const claimed = { id: n2, incarnation: 3, life: 1, log };
     assert.equal(
       admission.judge(claimed, () => false),
       undefined,
@@ -45,7 +47,7 @@ describe('the lives of peers', () => {
       admission.judge(claimed, () => true),
       undefined,
     );
-    const known = { incarnation: 4, life: 1 };
+    const known = { incarnation: 4, life: 1, log };
     remembered.set(n2, known);
     assert.deepEqual(
       admission.judge(claimed, () => false),
@@ -62,10 +64,20 @@ describe('the lives of peers', () => {
     );
   });
 
+  test('are remembered with how far their log has come', () => {
+    const stage = new Stage();
+    stage.nowMs = 70;
+    stage.admission.logReached({ id: n2, incarnation: 3, life: 1 }, 9);
+    assert.deepEqual(stage.told, ['n2 has 9 at 70']);
+    stage.remembered.set(n2, { incarnation: 3, life: 1, log: { ...log, entries: 9 } });
+    const refusal = stage.admission.judge({ id: n2, incarnation: 4, life: 1, log }, () => false);
+    assert.equal(refusal?.code, 'ROLLED_BACK');
+  });
+
   test('are remembered for as long as it lasts when there is no other memory', () => {
     const admission = new LifeAdmission();
-    void admission.remember({ id: n2, incarnation: 3, life: 1 });
-    assert.equal(admission.judge({ id: n2, incarnation: 2, life: 1 }, () => false)?.code, 'ROLLED_BACK');
+    void admission.remember({ id: n2, incarnation: 3, life: 1, log });
+    assert.equal(admission.judge({ id: n2, incarnation: 2, life: 1, log }, () => false)?.code, 'ROLLED_BACK');
     admission.refusedBy(n2, { code: 'ROLLED_BACK', known: { incarnation: 9, life: 1 } });
   });
 });

@@ -1,27 +1,37 @@
 /**
  * Lets the lives of peers in, and finds out whether this node's own disk was lost, set back or copied.
  *
- * - Each peer is judged by the latest life of it that is remembered (`core/node-life.ts`).
+ * - Each peer is judged by the latest life of it that is remembered, and by how far it was heard that the log of that
+ *   life had come (`core/node-life.ts`).
  * - A peer that refuses this life although it never let it in knows a life that this disk does not: the disk
  *   was rolled back. The node must begin another life as a new actor, without evidence (`onRolledBack`).
  * - A peer that refuses this life after it had let it in met another since: a second process has taken
  *   this node's id. So has one that stays present for longer than a dead one could. Two that take turns would
  *   refuse each other for ever, so the one that is refused ends (`onIdInUse`).
  *
- * Nothing loops: a node begins another life only for a greater incarnation than its own, and takes the next
- * one; peers that know different ones are each passed once.
+ * Nothing loops: the life that a node begins has a greater incarnation than its own and than the one that is known,
+ * under a generation that began with it, so what was heard of its former log is held against it no more. Peers that
+ * know different lives are each passed once.
  */
 
 import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
-import { describeLife, judgeLife, type NodeLife } from '../core/node-life.ts';
-import type { Admission, LifeRefusal, PeerIdentity } from '../ports/transport.ts';
+import {
+  describeKnownLife,
+  describeLife,
+  judgeLife,
+  type LoggedLife,
+  type NodeLife,
+} from '../core/node-life.ts';
+import type { Admission, Introduction, LifeRefusal, PeerIdentity } from '../ports/transport.ts';
 
 /** Where lives are remembered; `storage/known-peers.ts` keeps them over restarts. */
 export interface LifeMemory {
-  known(peer: NodeId): NodeLife | undefined;
+  known(peer: NodeId): LoggedLife | undefined;
   /** Undefined when nothing has to be waited for. Never rejects. */
-  remember(peer: NodeId, life: NodeLife): Promise<void> | undefined;
+  remember(peer: NodeId, life: LoggedLife): Promise<void> | undefined;
+  /** The log of a life of a peer has so many durable entries by now. `nowMs`: of the monotonic clock. */
+  logReached(peer: PeerIdentity, entries: number, nowMs: number): void;
 }
 
 /** Told at most once in all, by whichever comes first. */
@@ -32,7 +42,7 @@ export interface OwnLifeEvents {
 }
 
 export interface LifeAdmissionOptions {
-  readonly self: PeerIdentity;
+  readonly self: Introduction;
   readonly memory: LifeMemory;
   readonly events: OwnLifeEvents;
   readonly monotonicNow: () => number;
@@ -52,7 +62,7 @@ export class LifeAdmission implements Admission {
     this.#memory = options?.memory ?? new ShortMemory();
   }
 
-  judge(peer: PeerIdentity, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined {
+  judge(peer: Introduction, isPresent: (known: NodeLife) => boolean): LifeRefusal | undefined {
     const known = this.#memory.known(peer.id);
     if (known === undefined) return undefined;
     const verdict = judgeLife(peer, known, isPresent(known));
@@ -60,8 +70,13 @@ export class LifeAdmission implements Admission {
     return { code: verdict === 'rolled-back' ? 'ROLLED_BACK' : 'ID_IN_USE', known };
   }
 
-  remember(peer: PeerIdentity): Promise<void> | undefined {
+  remember(peer: Introduction): Promise<void> | undefined {
     return this.#memory.remember(peer.id, peer);
+  }
+
+  /** A heartbeat of a peer says how many durable entries its log has. */
+  logReached(peer: PeerIdentity, entries: number): void {
+    this.#memory.logReached(peer, entries, this.#options?.monotonicNow() ?? 0);
   }
 
   welcomedBy(peer: NodeId): void {
@@ -77,7 +92,7 @@ export class LifeAdmission implements Admission {
       this.#hasTold = true;
       events.onIdInUse(
         `another process runs as ${self.id}: this one is ${describeLife(self)}, and ${peer} has met ` +
-          `${describeLife(known)}. Each node needs an id and a data directory of its own, and a copy of a data ` +
+          `${describeKnownLife(known, self)}. Each node needs an id and a data directory of its own, and a copy of a data ` +
           'directory must not run beside the original',
       );
     } else if (code === 'ROLLED_BACK') {
@@ -96,13 +111,15 @@ export class LifeAdmission implements Admission {
 }
 
 class ShortMemory implements LifeMemory {
-  readonly #lives = new Map<NodeId, NodeLife>();
+  readonly #lives = new Map<NodeId, LoggedLife>();
 
-  known(peer: NodeId): NodeLife | undefined {
+  known(peer: NodeId): LoggedLife | undefined {
     return this.#lives.get(peer);
   }
 
-  remember(peer: NodeId, life: NodeLife): undefined {
-    this.#lives.set(peer, { incarnation: life.incarnation, life: life.life });
+  remember(peer: NodeId, { incarnation, life, log }: LoggedLife): undefined {
+    this.#lives.set(peer, { incarnation, life, log });
   }
+
+  logReached(): void {}
 }

@@ -39,7 +39,12 @@ function openStore(disk: SimDisk): Promise<Store> {
 }
 
 function openIdentity(disk: SimDisk): Promise<NodeIdentity> {
-  return NodeIdentity.open({ disk: disk.session(), config, random: new SimRandom(disk.operations) });
+  return NodeIdentity.open({
+    disk: disk.session(),
+    config,
+    random: new SimRandom(disk.operations),
+    logEntries: 0,
+  });
 }
 
 test('a store that began empty was lost, one that had something was rolled back', async () => {

@@ -19,5 +19,5 @@ export async function beginNextLife(
 ): Promise<NodeIdentity> {
   // A store that began empty did not lose part of what it had, but all.
   await store.loseEvidence(store.status().evidenceLost === 'fresh' ? 'lost' : 'rolled-back');
-  return await identity.nextLife(known);
+  return await identity.nextLife(known, store.status().logEntries);
 }

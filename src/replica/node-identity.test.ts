@@ -19,12 +19,13 @@ const config: NodeConfig = {
 
 function open(
   disk: SimDisk,
-  options: { readonly config?: NodeConfig; readonly seed?: number } = {},
+  options: { readonly config?: NodeConfig; readonly seed?: number; readonly logEntries?: number } = {},
 ): Promise<NodeIdentity> {
   return NodeIdentity.open({
     disk: disk.session(),
     config: options.config ?? config,
     random: new SimRandom(options.seed ?? 1),
+    logEntries: options.logEntries ?? 0,
   });
 }
 
@@ -63,7 +64,7 @@ test('the next life comes after the one that a peer knows, as another actor, and
   const disk = new SimDisk();
   const first = await open(disk);
   await first.saveClockBound(5_000_000);
-  const next = await first.nextLife({ incarnation: 41, life: 9 });
+  const next = await first.nextLife({ incarnation: 41, life: 9 }, 12);
   disk.crash({ unsynced: 'lose' });
   assert.equal(next.incarnation, 42);
   assert.notEqual(next.actor, first.actor);
@@ -74,11 +75,26 @@ test('the next life comes after the one that a peer knows, as another actor, and
   assert.equal(restarted.actor, next.actor);
 });
 
+test('the log of a start belongs to its generation, which begins with the next life and outlasts restarts', async () => {
+  const disk = new SimDisk();
+  const first = await open(disk, { logEntries: 30 });
+  const { generation } = first.self.log;
+  assert.deepEqual(first.self.log, { generation, since: 0, entries: 30 });
+  const second = await open(disk, { seed: 2, logEntries: 40 });
+  assert.deepEqual(second.self.log, { generation, since: 0, entries: 40 });
+  const next = await second.nextLife({ incarnation: 1, life: 9 }, 41);
+  assert.notEqual(next.self.log.generation, generation);
+  assert.deepEqual({ ...next.self.log, generation }, { generation, since: 3, entries: 41 });
+  const restarted = await open(disk, { seed: 3, logEntries: 50 });
+  assert.deepEqual(restarted.self.log, { ...next.self.log, entries: 50 });
+  assert.equal(restarted.incarnation, 4);
+});
+
 test('a past life saves nothing over the state of the next', async () => {
   const disk = new SimDisk();
   const first = await open(disk);
   const early = first.saveClockBound(1_000);
-  const next = first.nextLife({ incarnation: 41, life: 9 });
+  const next = first.nextLife({ incarnation: 41, life: 9 }, 12);
   await assert.rejects(first.saveClockBound(2_000), { code: 'STOPPING' });
   await early.catch(() => undefined);
   const { incarnation } = await next;
@@ -87,7 +103,7 @@ test('a past life saves nothing over the state of the next', async () => {
 
 test('there is no life after the last incarnation', async () => {
   const identity = await open(new SimDisk());
-  await assert.rejects(identity.nextLife({ incarnation: 0xffff_ffff, life: 1 }), { code: 'ID_IN_USE' });
+  await assert.rejects(identity.nextLife({ incarnation: 0xffff_ffff, life: 1 }, 12), { code: 'ID_IN_USE' });
 });
 
 test('a data directory of another node, cluster or number of partitions is refused and left as it is', async () => {

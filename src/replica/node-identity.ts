@@ -6,6 +6,7 @@
  * dots: id and the generation of its disk, so that a node that lost its disk never mints a dot again that
  * exists already).
  *
+ * Peers also judge how far the log has come since the generation began: a disk that was set back has less of it.
  * The incarnation is a plain count, without help from a clock: only then is one that comes back with an old or an
  * empty disk not greater than what its peers have met, and they notice. Such a node begins its `nextLife`
  * after the one they know, under a new generation.
@@ -16,7 +17,7 @@ import { StoreError } from '../core/errors.ts';
 import { incarnationMax, type NodeLife } from '../core/node-life.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Random } from '../ports/random.ts';
-import type { PeerIdentity } from '../ports/transport.ts';
+import type { Introduction } from '../ports/transport.ts';
 import { loadNodeState, saveNodeState, type NodeState } from '../storage/node-state.ts';
 
 const generationAlphabet = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -25,7 +26,7 @@ const lifeBound = 2 ** 32;
 
 export class NodeIdentity {
   /** This process as its peers see it. */
-  readonly self: PeerIdentity;
+  readonly self: Introduction;
   /** The actor of every dot minted here. */
   readonly actor: string;
   /** Every clock reading used before this start lies below it. */
@@ -36,12 +37,13 @@ export class NodeIdentity {
   #saving: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  private constructor(disk: Disk, random: Random, state: NodeState) {
+  private constructor(disk: Disk, random: Random, state: NodeState, logEntries: number) {
     this.#disk = disk;
     this.#random = random;
     this.#state = state;
-    const { nodeId, incarnation } = state;
-    this.self = { id: nodeId, incarnation, life: random.below(lifeBound) };
+    const { nodeId, incarnation, generation, generationSince } = state;
+    const log = { generation, since: generationSince, entries: logEntries };
+    this.self = { id: nodeId, incarnation, life: random.below(lifeBound), log };
     this.actor = `${state.nodeId}.${state.generation}`;
     this.clockBoundAtStartMs = state.clockBoundWallMs;
   }
@@ -58,8 +60,10 @@ export class NodeIdentity {
     readonly disk: Disk;
     readonly config: NodeConfig;
     readonly random: Random;
+    /** Entries that the store's log was found to have, see `StoreStatus`. */
+    readonly logEntries: number;
   }): Promise<NodeIdentity> {
-    const { disk, config, random } = options;
+    const { disk, config, random, logEntries } = options;
     const previous = await loadNodeState(disk);
     if (previous !== undefined) refuseForeign(previous, config);
     const state: NodeState = {
@@ -67,28 +71,31 @@ export class NodeIdentity {
       clusterName: config.clusterName,
       partitions: config.partitions,
       generation: previous?.generation ?? newGeneration(random),
+      generationSince: previous?.generationSince ?? 0,
       incarnation: incarnationAfter(previous?.incarnation ?? 0),
       clockBoundWallMs: previous?.clockBoundWallMs ?? 0,
     };
     await saveNodeState(disk, state);
-    return new NodeIdentity(disk, random, state);
+    return new NodeIdentity(disk, random, state, logEntries);
   }
 
   /**
    * Begins the life after one that a peer knows and this disk does not: a greater incarnation, and a new actor,
-   * since the old one may have minted dots that this disk has no record of. Durable when it resolves.
-   * This identity saves nothing more from the call on.
+   * since the old one may have minted dots that this disk has no record of. Its log of now, with `logEntries`, is
+   * all that peers will ask of it. Durable when it resolves. This identity saves nothing more from the call on.
    */
-  async nextLife(known: NodeLife): Promise<NodeIdentity> {
+  async nextLife(known: NodeLife, logEntries: number): Promise<NodeIdentity> {
     this.#isOver = true;
     await this.#saving;
+    const incarnation = incarnationAfter(Math.max(known.incarnation, this.incarnation));
     const state: NodeState = {
       ...this.#state,
       generation: newGeneration(this.#random),
-      incarnation: incarnationAfter(Math.max(known.incarnation, this.incarnation)),
+      generationSince: incarnation,
+      incarnation,
     };
     await saveNodeState(this.#disk, state);
-    return new NodeIdentity(this.#disk, this.#random, state);
+    return new NodeIdentity(this.#disk, this.#random, state, logEntries);
   }
 
   /** Makes it durable that clock readings below `wallMs` may have been used. */

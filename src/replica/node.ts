@@ -24,7 +24,7 @@ import { Counters } from './counters.ts';
 import { HedgePacing } from './hedge-pacing.ts';
 import { HintAdmission } from './hint-admission.ts';
 import { evidenceOf } from './node-evidence.ts';
-import { HealingDesk } from './healing-desk.ts';
+import { HealingDesk, type OnPeerLog } from './healing-desk.ts';
 import { HintedHandoff } from './hinted-handoff.ts';
 import { KeyTracer } from './key-trace.ts';
 import { NodeInspection } from './local-inspection.ts';
@@ -83,6 +83,8 @@ export interface NodeOptions {
   readonly random: Random;
   readonly observer: Observer;
   readonly checksum: Checksum;
+  /** Told how far the logs of peers have come: by that they are judged at their next start. */
+  readonly onPeerLog: OnPeerLog;
 }
 
 /** Starts a node; it serves requests when this resolves. */
@@ -188,7 +190,7 @@ export class DynamoNode implements NodeApi {
     this.#floor = new StabilityFloor({ coordination, store, evidence, trees, promise, silentMs });
     const tracer = new KeyTracer({ coordination, store, evidence });
     this.operator = new NodeOperator({ coordination, store, antiEntropy, tracer });
-    const healing = (this.#healing = new HealingDesk({ antiEntropy, trees, tracer, observer }));
+    const healing = (this.#healing = new HealingDesk({ ...options, antiEntropy, trees, tracer, observer }));
     this.#handler = new RequestHandler({
       transport,
       replica,

@@ -47,7 +47,7 @@ function headerSent(sent: readonly [NodeId, MessageHeader][]): MessageHeader {
 test('a reply of the incarnation that was asked ends the call and its timer', () => {
   const { clock, remote, sent } = calls();
   const results: CallResult[] = [];
-  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, (_, result) => results.push(result));
   const header = headerSent(sent);
   remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
@@ -58,7 +58,7 @@ test('a reply of the incarnation that was asked ends the call and its timer', ()
 test('replies to a past life, from a past life, or from a node not asked match nothing', () => {
   const { remote, sent } = calls();
   const results: CallResult[] = [];
-  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, (_, result) => results.push(result));
   const header = headerSent(sent);
   remote.onReply({ id: n2, incarnation: 1, life: 1 }, { ...header, incarnation: 6 }, { kind: 'pong' });
   remote.onReply({ id: n2, incarnation: 2, life: 1 }, header, { kind: 'pong' });
@@ -69,7 +69,9 @@ test('replies to a past life, from a past life, or from a node not asked match n
 test('a peer that stays silent ends as a timeout, one that is not reached as unreachable', () => {
   const { clock, remote } = calls();
   const results = new Map<NodeId, string>();
-  remote.ask([n2, n3], { kind: 'ping' }, 100, (peer, result) => results.set(peer, result.kind));
+  remote.ask([n2, n3], { kind: 'ping', logEntries: 7 }, 100, (peer, result) =>
+    results.set(peer, result.kind),
+  );
   assert.deepEqual([...results], [[n3, 'unreachable']]);
   clock.advance(100);
   assert.equal(results.get(n2), 'timeout');
@@ -78,7 +80,7 @@ test('a peer that stays silent ends as a timeout, one that is not reached as unr
 test('the end of a connection ends what that peer was asked, at once', () => {
   const { clock, remote } = calls();
   const results: CallResult[] = [];
-  remote.ask([n2], { kind: 'ping' }, 100, (_, result) => results.push(result));
+  remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, (_, result) => results.push(result));
   remote.onDisconnected({ id: n2, incarnation: 1, life: 1 });
   assert.deepEqual(results, [{ kind: 'unreachable' }]);
   assert.equal(clock.timers, 0);
@@ -88,7 +90,7 @@ test('a peer that never answers holds no more than its limit of requests', () =>
   const { remote, sent } = calls();
   let unreachable = 0;
   for (let index = 0; index < limits.peerRequestsInFlightMax + 10; index++) {
-    remote.ask([n2], { kind: 'ping' }, 1_000, (_, result) => {
+    remote.ask([n2], { kind: 'ping', logEntries: 7 }, 1_000, (_, result) => {
       if (result.kind === 'unreachable') unreachable++;
     });
   }
@@ -102,7 +104,7 @@ test('a reply that comes after the timeout reaches an asker that still cares, on
   const late: string[] = [];
   remote.ask(
     [n2],
-    { kind: 'ping' },
+    { kind: 'ping', logEntries: 7 },
     100,
     (_, result) => results.push(result.kind),
     (peer, reply) => late.push(`${peer} ${reply.kind}`),
@@ -122,7 +124,7 @@ test('a late reply is waited for as long again and no longer, and for a bounded 
   const late: number[] = [];
   for (let index = 0; index <= limits.lateRepliesMax; index++) {
     const ignore = (): void => undefined;
-    remote.ask([n2], { kind: 'ping' }, 100, ignore, () => late.push(index));
+    remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, ignore, () => late.push(index));
   }
   clock.advance(100);
   const headers = sent.map(([, header]) => header);
@@ -145,10 +147,10 @@ test('the failure detector hears of quick answers, of timeouts, and of timers th
     timedOut: (peer, { sentAtMs, nowMs }) => told.push(`${peer} silent for ${nowMs - sentAtMs}`),
     timerFired: ({ dueAtMs, nowMs }) => told.push(`timer ${nowMs - dueAtMs} late`) === 0,
   });
-  remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
+  remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, () => undefined);
   clock.advance(3);
   remote.onReply({ id: n2, incarnation: 1, life: 1 }, headerSent(sent), { kind: 'pong' });
-  remote.ask([n2], { kind: 'ping' }, 100, () => undefined);
+  remote.ask([n2], { kind: 'ping', logEntries: 7 }, 100, () => undefined);
   clock.advance(200);
   assert.deepEqual(told, ['n2 answered in 3', 'timer 0 late', 'n2 silent for 100']);
 });

@@ -84,7 +84,7 @@ export class RequestHandler {
   }
 
   async #carryOut(from: PeerIdentity, header: MessageHeader, request: Request): Promise<Reply> {
-    if (request.kind === 'ping') return this.#healing.onPing(from.id, request);
+    if (request.kind === 'ping') return this.#healing.onPing(from, request);
     if (this.#stopping) return refused('STOPPING', 'this node is stopping');
     if (header.epoch !== this.#epoch) {
       return refused('PLACEMENT_MISMATCH', `placement epoch ${header.epoch}, this node is at ${this.#epoch}`);

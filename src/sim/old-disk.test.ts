@@ -2,18 +2,18 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { defaultTiming, type NodeId } from '../core/config.ts';
+import { defaultTiming, type Durability, type NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import type { Dot } from '../core/dot.ts';
 import { limits } from '../core/limits.ts';
 import { openLogStore } from '../storage/log-store.ts';
-import { nodeStatePath } from '../storage/node-state.ts';
 import { inMacrotask } from './drain.ts';
 import { SimCluster } from './sim-cluster.ts';
 import type { SimNode } from './sim-node.ts';
 import { simulate, type World } from './simulation.ts';
 
 const second = 1_000_000;
+const heartbeatMicros = defaultTiming.heartbeatMs * 1_000;
 
 class Stage {
   readonly world: World;
@@ -49,7 +49,13 @@ class Stage {
 }
 
 /** Plays on three nodes, N = 3, R = W = 2, that are up. */
-function onStage(play: (stage: Stage) => Promise<void>, seed = 5): Promise<void> {
+function onStage(
+  play: (stage: Stage) => Promise<void>,
+  {
+    seed = 5,
+    durability = { mode: 'always' },
+  }: { readonly seed?: number; readonly durability?: Durability } = {},
+): Promise<void> {
   const members = ['n1', 'n2', 'n3'].map((id) => ({ id: id as NodeId, weight: 1, zone: '' }));
   return inMacrotask(() => {
     simulate({ seed }, async (world) => {
@@ -68,7 +74,7 @@ function onStage(play: (stage: Stage) => Promise<void>, seed = 5): Promise<void>
             ...ports,
             checksum: crc32,
             partitions: config.partitions,
-            durability: { mode: 'always' },
+            durability,
           }),
       });
       const stage = new Stage(world, cluster);
@@ -80,6 +86,14 @@ function onStage(play: (stage: Stage) => Promise<void>, seed = 5): Promise<void>
 
 function crash(...nodes: readonly SimNode[]): void {
   for (const node of nodes) node.crash({ kind: 'powerLost', unsynced: 'lose' });
+}
+
+/** Flips a bit in the last or the middle part of the log. */
+function corrupt(node: SimNode, where: 'midst' | 'end'): void {
+  const path = node.disk.paths().findLast((name) => name.startsWith('log/'));
+  assert.ok(path !== undefined);
+  const length = node.disk.readNow(path)?.length ?? 0;
+  node.disk.corrupt(path, where === 'end' ? length - 3 : Math.floor(length / 2), 1);
 }
 
 const evidenceOf = (node: SimNode): unknown => node.store?.status().evidenceLost;
@@ -156,18 +170,163 @@ describe('a node that comes back with an old disk', () => {
     }));
 });
 
-test('a copy from the life that ended last is noticed once node-state.json is deleted from it', () =>
-  onStage(async (stage) => {
-    const { n3 } = stage;
-    await stage.put(n3, 'a', 'one');
-    const snapshot = n3.snapshotDisk();
-    await stage.put(n3, 'b', 'two');
-    n3.rollBackDisk(snapshot);
-    n3.disk.removeNow(nodeStatePath);
-    await stage.start(n3);
-    assert.equal(n3.api?.incarnation, 2);
-    assert.equal(evidenceOf(n3), 'rolled-back');
-  }));
+describe('a copy from the life that ended last', () => {
+  test('is noticed by its log, which is shorter than its peers heard', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      const before = await stage.put(n3, 'a', 'one');
+      const snapshot = n3.snapshotDisk();
+      await stage.put(n3, 'b', 'two');
+      await world.sleep(2 * heartbeatMicros);
+      n3.rollBackDisk(snapshot);
+      await stage.start(n3);
+      assert.equal(n3.api?.incarnation, 3, 'after the 2 that it came with');
+      assert.equal(evidenceOf(n3), 'rolled-back');
+      assert.notEqual((await stage.put(n3, 'c', 'three')).actor, before.actor);
+    }));
+
+  test('is noticed also by peers that lost power since they heard of its log', () =>
+    onStage(async (stage) => {
+      const { world, n1, n2, n3 } = stage;
+      const snapshot = n3.snapshotDisk();
+      await stage.put(n3, 'a', 'one');
+      await world.sleep(limits.knownPeersSaveMs * 1_000 + 2 * heartbeatMicros);
+      stage.cluster.powerLoss('lose');
+      n3.rollBackDisk(snapshot);
+      await stage.start(n1, n2, n3);
+      assert.equal(evidenceOf(n3), 'rolled-back');
+      assert.equal(world.sometimes.read('life.rolled-back'), 1, 'n1 and n2 have all that they had');
+    }));
+
+  test('is noticed after any number of starts without its peers', () =>
+    onStage(async (stage) => {
+      const { world, n1, n2, n3 } = stage;
+      const snapshot = n3.snapshotDisk();
+      await stage.put(n3, 'a', 'one');
+      await world.sleep(limits.knownPeersSaveMs * 1_000 + 2 * heartbeatMicros);
+      n3.rollBackDisk(snapshot);
+      crash(n1, n2);
+      for (let round = 0; round < 4; round++) {
+        await stage.start(n3);
+        assert.notEqual(evidenceOf(n3), 'rolled-back');
+        crash(n3);
+      }
+      await stage.start(n1, n2, n3);
+      assert.equal(evidenceOf(n3), 'rolled-back');
+    }));
+
+  test('is an ordinary restart when nothing was written since', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      await stage.put(n3, 'a', 'one');
+      await world.sleep(4 * heartbeatMicros);
+      n3.rollBackDisk(n3.snapshotDisk());
+      await stage.start(n3);
+      assert.equal(n3.api?.incarnation, 2);
+      assert.equal(world.sometimes.read('life.rolled-back'), 0);
+    }));
+
+  test('is held against the node once: what its peers heard of the former log counts no more', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      const snapshot = n3.snapshotDisk();
+      for (let index = 0; index < 30; index++) await stage.put(n3, `key ${index}`, 'one');
+      await world.sleep(2 * heartbeatMicros);
+      n3.rollBackDisk(snapshot);
+      await stage.start(n3);
+      assert.equal(world.sometimes.read('life.rolled-back'), 1);
+      for (let round = 0; round < 5; round++) {
+        crash(n3);
+        await stage.start(n3);
+      }
+      assert.equal(n3.api?.incarnation, 8);
+      assert.equal(world.sometimes.read('life.rolled-back'), 1);
+      // It may be set back again, to a copy of before or after, and that is noticed as well.
+      const [again] = [n3.snapshotDisk(), await stage.put(n3, 'b', 'two')];
+      await world.sleep(2 * heartbeatMicros);
+      for (const [index, copy] of [again, snapshot, again].entries()) {
+        n3.rollBackDisk(copy);
+        await stage.start(n3);
+        assert.equal(world.sometimes.read('life.rolled-back'), 2 + index);
+      }
+    }));
+});
+
+describe('what the log of a node had come to', () => {
+  test('is never more than a crash leaves of it under durability always', () =>
+    onStage(async (stage) => {
+      const { world, cluster, n3 } = stage;
+      const random = world.random.fork('crashes');
+      let isOver = false;
+      const write = async (): Promise<void> => {
+        for (let index = 0; !isOver; index++) {
+          void cluster.nodes[index % 3]?.api?.put({
+            key: encode(`key ${index % 9}`),
+            value: encode(`${index}`),
+          });
+          await world.sleep(20_000);
+        }
+      };
+      const writing = write();
+      for (let round = 0; round < 40; round++) {
+        await world.sleep(random.below(2 * heartbeatMicros));
+        const kind = random.below(3) === 0 ? 'killed' : 'powerLost';
+        n3.armCrash(1 + random.below(30), { kind, unsynced: 'tear' });
+        await world.sleep(second);
+        n3.disarmCrash();
+        await stage.start(n3);
+      }
+      isOver = true;
+      await writing;
+      assert.ok((world.sometimes.read('crash.in-midst-of-code') ?? 0) >= 30);
+      assert.equal(world.sometimes.read('life.rolled-back'), 0);
+    }));
+
+  for (const durability of [{ mode: 'never' }, { mode: 'interval', intervalMs: 3_600_000 }] as const) {
+    test(`is noticed to be gone when a power cut took it under ${durability.mode}, not when the process died`, () =>
+      onStage(
+        async (stage) => {
+          const { world, n3 } = stage;
+          await stage.put(n3, 'a', 'one');
+          await world.sleep(2 * heartbeatMicros);
+          n3.crash({ kind: 'killed', unsynced: 'lose' });
+          await stage.start(n3);
+          assert.equal(world.sometimes.read('life.rolled-back'), 0);
+          await stage.put(n3, 'b', 'two');
+          await world.sleep(2 * heartbeatMicros);
+          crash(n3);
+          await stage.start(n3);
+          assert.equal(world.sometimes.read('life.rolled-back'), 1);
+          assert.equal(evidenceOf(n3), 'rolled-back');
+        },
+        { durability },
+      ));
+  }
+
+  test('is noticed to be gone when its durable end rots, which on its own looks like a torn write', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      for (const key of ['a', 'b', 'c']) await stage.put(n3, key, 'one');
+      await world.sleep(2 * heartbeatMicros);
+      crash(n3);
+      corrupt(n3, 'end');
+      await stage.start(n3);
+      assert.equal(evidenceOf(n3), 'rolled-back');
+      assert.equal(world.sometimes.read('life.rolled-back'), 1);
+    }));
+
+  test('is not gone when damage in its midst is set aside: that the node notices by itself', () =>
+    onStage(async (stage) => {
+      const { world, n3 } = stage;
+      for (const key of ['a', 'b', 'c']) await stage.put(n3, key, 'one');
+      await world.sleep(2 * heartbeatMicros);
+      crash(n3);
+      corrupt(n3, 'midst');
+      await stage.start(n3);
+      assert.equal(evidenceOf(n3), 'damaged');
+      assert.equal(world.sometimes.read('life.rolled-back'), 0);
+    }));
+});
 
 describe('a node that comes back with an empty disk', () => {
   test('is noticed, although a first start looks the same', () =>
@@ -231,7 +390,7 @@ test('a peer that is judged while the process of before still seems connected is
 
 describe('what was acknowledged is not denied because of an old disk', () => {
   for (let seed = 1; seed <= 8; seed++) {
-    test(`seed ${seed}: a read finds it or says that it can't know`, () => onStage(playOldDisk, seed));
+    test(`seed ${seed}: a read finds it or says that it can't know`, () => onStage(playOldDisk, { seed }));
   }
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import type { PeerIdentity, TransportHandler } from '../ports/transport.ts';
+import { contractLog } from '../ports/transport-contract.ts';
 import { inMacrotask, provenDrain } from './drain.ts';
 import { ProcessScope } from './process-scope.ts';
 import { Scheduler } from './scheduler.ts';
@@ -67,7 +68,7 @@ class World {
   live(id: NodeId, incarnation = 1): Life {
     const scope = new ProcessScope(id, this.scheduler);
     const listener = new Listener();
-    const transport = this.network.attach({ self: { id, incarnation, life: 1 }, scope });
+    const transport = this.network.attach({ self: { id, incarnation, life: 1, log: contractLog }, scope });
     void transport.start(listener);
     return { transport, listener, scope };
   }

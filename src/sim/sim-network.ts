@@ -8,7 +8,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { Admission, PeerIdentity } from '../ports/transport.ts';
+import type { Admission, Introduction } from '../ports/transport.ts';
 import type { Narrator } from './narrator.ts';
 import type { Scheduler } from './scheduler.ts';
 import { SimConnection } from './sim-connection.ts';
@@ -84,7 +84,7 @@ export class SimNetwork {
 
   /** The transport of a new life of a node. */
   attach(options: {
-    readonly self: PeerIdentity;
+    readonly self: Introduction;
     readonly scope: ProcessScope;
     readonly admission?: Admission;
   }): SimTransport {

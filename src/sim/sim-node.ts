@@ -61,6 +61,7 @@ interface Life {
   releaseLock: ReleaseLock | undefined;
   node: DynamoNode | undefined;
   store: Store | undefined;
+  knownPeers: KnownPeers | undefined;
 }
 
 /** What outlives the change to another incarnation within one process. */
@@ -185,6 +186,7 @@ export class SimNode {
       releaseLock: undefined,
       node: undefined,
       store: undefined,
+      knownPeers: undefined,
     };
     this.#life = life;
     this.#tell('starts', 'starts');
@@ -204,9 +206,14 @@ export class SimNode {
       const isHeard = narrator !== undefined || traceLog !== undefined;
       const store = isHeard ? new NarratedStore(this.id, opened, { narrator, traceLog }) : opened;
       life.store = store;
-      const identity = await NodeIdentity.open({ disk, config, random: lifeRandom.fork('identity') });
+      const identity = await NodeIdentity.open({
+        disk,
+        config,
+        random: lifeRandom.fork('identity'),
+        logEntries: store.status().logEntries,
+      });
       const members = config.members.map((member) => member.id);
-      const knownPeers = await KnownPeers.open({ disk, members, observer });
+      const knownPeers = (life.knownPeers = await KnownPeers.open({ disk, members, observer }));
       await this.#serve({ life, store, knownPeers, clock, random: lifeRandom, observer }, identity);
     } catch (error) {
       // What the code of a dead process still throws reaches nobody.
@@ -239,6 +246,7 @@ export class SimNode {
       random: random.fork(`node ${identity.incarnation}`),
       observer,
       checksum: crc32,
+      onPeerLog: (peer, logEntries) => admission.logReached(peer, logEntries),
     });
     await node.start();
     life.node = node;
@@ -283,10 +291,11 @@ export class SimNode {
     const life = this.#life;
     if (life?.node === undefined) throw new StoreError('INTERNAL', `${this.id} does not serve`);
     this.#tell('stops', 'stops');
-    const { node, store } = life;
+    const { node, store, knownPeers } = life;
     life.isStopping = true;
     try {
       await node.stop();
+      await knownPeers?.close();
       await store?.close();
       await life.releaseLock?.();
     } finally {

@@ -1,12 +1,13 @@
 import {
+  contractLog,
   testTransportContract,
+  type RestartedLife,
   type TransportMember,
   type WithTransports,
 } from '../ports/transport-contract.ts';
 import { testTransportLives } from '../ports/transport-contract-lives.ts';
 import { RecordingAdmission } from '../ports/transport-contract-admission.ts';
 import type { NodeId } from '../core/config.ts';
-import type { NodeLife } from '../core/node-life.ts';
 import type { Transport } from '../ports/transport.ts';
 import { inMacrotask } from './drain.ts';
 import { ProcessScope } from './process-scope.ts';
@@ -17,6 +18,7 @@ class SimMember implements TransportMember {
   readonly id: NodeId;
   incarnation = 1;
   life = 1;
+  log = contractLog;
   readonly admission = new RecordingAdmission();
   transport: Transport;
   readonly #world: World;
@@ -29,18 +31,19 @@ class SimMember implements TransportMember {
     this.transport = this.#nextLife();
   }
 
-  async restart(next: NodeLife = { incarnation: this.incarnation + 1, life: this.life }): Promise<void> {
+  async restart(next: RestartedLife = { incarnation: this.incarnation + 1, life: this.life }): Promise<void> {
     await this.transport.stop();
     this.incarnation = next.incarnation;
     this.life = next.life;
+    this.log = next.log ?? this.log;
     this.admission.refusals.length = 0;
     this.transport = this.#nextLife();
   }
 
   #nextLife(): Transport {
-    const { id, incarnation, life, admission } = this;
+    const { id, incarnation, life, log, admission } = this;
     const scope = new ProcessScope(`${id}#${incarnation}`, this.#world.scheduler);
-    return this.#network.attach({ self: { id, incarnation, life }, scope, admission });
+    return this.#network.attach({ self: { id, incarnation, life, log }, scope, admission });
   }
 }
 

@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import { isSameLife } from '../core/node-life.ts';
 import type {
   Admission,
+  Introduction,
   LifeRefusal,
   PeerIdentity,
   Transport,
@@ -29,7 +30,7 @@ interface OpenPeer {
 const redialMicros = { min: 20_000, max: 1_000_000 };
 
 export class SimTransport implements Transport {
-  readonly self: PeerIdentity;
+  readonly self: Introduction;
   readonly scope: ProcessScope;
   readonly #network: SimNetwork;
   readonly #admission: Admission;
@@ -40,7 +41,7 @@ export class SimTransport implements Transport {
   #handler: TransportHandler | undefined;
 
   constructor(options: {
-    readonly self: PeerIdentity;
+    readonly self: Introduction;
     readonly scope: ProcessScope;
     /** Those met since the start of this transport decide unless told. */
     readonly admission?: Admission;
@@ -93,7 +94,7 @@ export class SimTransport implements Transport {
   }
 
   /** Why the life of a peer is not let in, if so. */
-  judge(peer: PeerIdentity): LifeRefusal | undefined {
+  judge(peer: Introduction): LifeRefusal | undefined {
     return this.#admission.judge(peer, (known) => {
       const open = this.#open.get(peer.id);
       if (open === undefined || !isSameLife(open.identity, known)) return false;
@@ -102,7 +103,7 @@ export class SimTransport implements Transport {
   }
 
   /** Keeps the life of a peer; undefined when nothing has to be waited for. */
-  remember(peer: PeerIdentity): Promise<void> | undefined {
+  remember(peer: Introduction): Promise<void> | undefined {
     return this.#admission.remember(peer);
   }
 
@@ -128,7 +129,8 @@ export class SimTransport implements Transport {
       held.connection.closeFrom(held.end, 'replaced by a new connection');
       this.#handler?.onDisconnected(held.identity, 'replaced by a new connection');
     }
-    const identity = from.self;
+    const { id, incarnation, life } = from.self;
+    const identity: PeerIdentity = { id, incarnation, life };
     end.isOpen = true;
     const lastHeardMicros = this.#network.scheduler.nowMicros;
     this.#open.set(from.id, { connection, end, identity, lastHeardMicros });

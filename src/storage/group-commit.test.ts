@@ -91,6 +91,16 @@ describe('group commit', () => {
     assert.deepEqual((await store.get(older.key, older.token))?.version.checksum, newer.version.checksum);
   });
 
+  test('entries are counted when they are durable, not before: peers are told of them', async () => {
+    const { store, release, waiting } = await openHeld();
+    const first = store.merge(recordOf({ key: 'a' }));
+    await until(() => waiting() === 1);
+    assert.equal(store.status().logEntries, 0);
+    release();
+    await first;
+    assert.equal(store.status().logEntries, 1);
+  });
+
   test('a merge that lost is answered when what it lost against is durable, not before', async () => {
     const { store, release, waiting } = await openHeld();
     const newer = recordOf({ key: 'a', wallMs: 2_000 });

@@ -1,5 +1,6 @@
 /**
- * `known-peers.json`: the latest life that this node has met of every other member, kept over restarts.
+ * `known-peers.json`: the latest life that this node has met of every other member, and how far the log of that life
+ * had come when it was last heard, kept over restarts.
  *
  * A connection opens only after the peer's life is on disk here, at both ends (`remember` is awaited by the
  * handshake, before the first frame either way). The reason: whatever a life of a peer acknowledges, it
@@ -12,12 +13,18 @@
  * disk already waits for nothing. When the file can't be written the connection opens all the same and
  * the operator is told: a full disk here must not cut this node off from peers that restart.
  *
+ * How far a log has come moves all the time, so it is exact only in memory; on disk it follows at most every
+ * `knownPeersSaveMs`, in the background. It is acted on at once all the same: a count was durable at the peer
+ * before it was told, so holding it against that peer is right whether or not it outlasts a crash here.
+ * What a crash here forgets is the last seconds: an old copy that lacks only those then passes this node.
+ *
  * Only present members are kept, so the file is bounded by the nodes file; who is removed and added again
  * is met anew. A file that can't be believed is reported and begun again: it holds only what this node
  * knows of others, and without it merely fewer old disks are noticed.
  *
- *   {"format":1,"crc":"<8 hex digits>","peers":[["n2",7,523897276],…]}     id, incarnation, life
+ *   {"format":2,"crc":"<8 hex digits>","peers":[["n2",7,523897276,"k3f9xa",0,81233],…]}
  *
+ * Of each peer: id, incarnation, life; generation, since which incarnation, entries of its log.
  * crc: CRC-32 of the array as JSON. The file is replaced as a whole (write aside, sync, rename, sync the folder).
  */
 
@@ -25,27 +32,38 @@ import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { errorMessageOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { incarnationMax, isSameLife, type NodeLife } from '../core/node-life.ts';
+import { incarnationMax, isGeneration, isSameLife, type LoggedLife } from '../core/node-life.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
+import type { PeerIdentity } from '../ports/transport.ts';
 import { publishFile } from './publish-file.ts';
 
 export const knownPeersPath = 'known-peers.json';
-const format = 1;
+const format = 2;
 
-type PeerRow = readonly [id: string, incarnation: number, life: number];
+type PeerRow = readonly [
+  id: string,
+  incarnation: number,
+  life: number,
+  generation: string,
+  since: number,
+  entries: number,
+];
 
 export class KnownPeers {
   readonly #disk: Disk;
   readonly #observer: Observer;
-  readonly #newest: Map<NodeId, NodeLife>;
+  readonly #newest: Map<NodeId, LoggedLife>;
   /** What the file holds. */
-  #durable: ReadonlyMap<NodeId, NodeLife>;
+  #durable: ReadonlyMap<NodeId, LoggedLife>;
   #saving: Promise<void> = Promise.resolve();
   /** A save that has not begun, and will hold all that is remembered until it does. */
   #nextSave: Promise<void> | undefined;
+  /** When a save for the sake of a log last began. */
+  #logsSavedMs = Number.NEGATIVE_INFINITY;
+  #isUnsaved = false;
 
-  private constructor(disk: Disk, observer: Observer, lives: ReadonlyMap<NodeId, NodeLife>) {
+  private constructor(disk: Disk, observer: Observer, lives: ReadonlyMap<NodeId, LoggedLife>) {
     this.#disk = disk;
     this.#observer = observer;
     this.#newest = new Map(lives);
@@ -59,16 +77,17 @@ export class KnownPeers {
     readonly observer: Observer;
   }): Promise<KnownPeers> {
     const { disk, members, observer } = options;
-    const lives = new Map<NodeId, NodeLife>();
-    for (const [id, incarnation, life] of await load(disk, observer)) {
+    const lives = new Map<NodeId, LoggedLife>();
+    for (const [id, incarnation, life, generation, since, entries] of await load(disk, observer)) {
       const member = members.find((one) => one === id);
-      if (member !== undefined) lives.set(member, { incarnation, life });
+      if (member === undefined) continue;
+      lives.set(member, { incarnation, life, log: { generation, since, entries } });
     }
     return new KnownPeers(disk, observer, lives);
   }
 
   /** The latest life that was met of a peer, on disk or about to be. */
-  known(peer: NodeId): NodeLife | undefined {
+  known(peer: NodeId): LoggedLife | undefined {
     return this.#newest.get(peer);
   }
 
@@ -76,13 +95,37 @@ export class KnownPeers {
    * Keeps the life of a peer; an earlier one than is known changes nothing. Undefined when it is on disk
    * already, else resolves once it is, or once that failed and the operator was told.
    */
-  remember(peer: NodeId, life: NodeLife): Promise<void> | undefined {
+  remember(peer: NodeId, life: LoggedLife): Promise<void> | undefined {
     const newest = this.#newest.get(peer);
     if (newest === undefined || life.incarnation > newest.incarnation) {
-      this.#newest.set(peer, { incarnation: life.incarnation, life: life.life });
+      this.#newest.set(peer, { incarnation: life.incarnation, life: life.life, log: life.log });
     }
     const durable = this.#durable.get(peer);
     if (durable !== undefined && isSameLife(durable, this.#newest.get(peer) ?? life)) return undefined;
+    return this.#saveSoon();
+  }
+
+  /** Keeps how far the log of a peer has come; what another life of it says, or said before, changes nothing. */
+  logReached(peer: PeerIdentity, entries: number, nowMs: number): void {
+    const newest = this.#newest.get(peer.id);
+    if (newest === undefined || !isSameLife(newest, peer)) return;
+    const log = entries > newest.log.entries ? { ...newest.log, entries } : newest.log;
+    if (log !== newest.log) this.#newest.set(peer.id, { ...newest, log });
+    const isDue = nowMs - this.#logsSavedMs >= limits.knownPeersSaveMs;
+    if (!isDue || this.#durable.get(peer.id)?.log.entries === log.entries) return;
+    this.#logsSavedMs = nowMs;
+    void this.#saveSoon();
+  }
+
+  /** Resolves once all that is remembered is on disk, or could not be brought there. Never rejects. */
+  async close(): Promise<void> {
+    const isSaved = (peer: NodeId, { log }: LoggedLife): boolean =>
+      this.#durable.get(peer)?.log.entries === log.entries;
+    await this.#saving;
+    if (![...this.#newest].every(([peer, life]) => isSaved(peer, life))) await this.#saveSoon();
+  }
+
+  #saveSoon(): Promise<void> {
     this.#nextSave ??= this.#saving = this.#saving.then(() => this.#save());
     return this.#nextSave;
   }
@@ -94,7 +137,10 @@ export class KnownPeers {
     try {
       await publishFile(this.#disk, knownPeersPath, (file) => file.write([encode(lives)], 0));
       this.#durable = lives;
+      this.#isUnsaved = false;
     } catch (error) {
+      if (this.#isUnsaved) return;
+      this.#isUnsaved = true;
       this.#observer.log(
         'warn',
         'known-peers.unsaved',
@@ -149,19 +195,19 @@ function parsedJson(text: string): unknown {
 function isPeerRow(row: unknown): row is PeerRow {
   if (!Array.isArray(row)) return false;
   const fields: readonly unknown[] = row;
-  return typeof fields[0] === 'string' && isUint32(fields[1]) && isUint32(fields[2]);
+  const [id, incarnation, life, generation, since, entries] = fields;
+  if (typeof id !== 'string' || typeof generation !== 'string' || !isGeneration(generation)) return false;
+  return [incarnation, life, since].every(isUint32) && Number.isSafeInteger(entries);
 }
 
 function isUint32(value: unknown): boolean {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= incarnationMax;
 }
 
-function encode(lives: ReadonlyMap<NodeId, NodeLife>): Uint8Array {
-  const rows: readonly PeerRow[] = Array.from(lives, ([id, { incarnation, life }]) => [
-    id,
-    incarnation,
-    life,
-  ]);
+function encode(lives: ReadonlyMap<NodeId, LoggedLife>): Uint8Array {
+  const rows = Array.from(lives, ([id, { incarnation, life, log }]): PeerRow => {
+    return [id, incarnation, life, log.generation, log.since, log.entries];
+  });
   const peers = JSON.stringify(rows);
   const text = `{"format":${format},"crc":"${checksumText(peers)}","peers":${peers}}\n`;
   return new TextEncoder().encode(text);

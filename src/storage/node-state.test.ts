@@ -11,6 +11,7 @@ const state: NodeState = {
   clusterName: 'mini-dynamo',
   partitions: 256,
   generation: 'k3f9xa',
+  generationSince: 5,
   incarnation: 7,
   clockBoundWallMs: 1_795_346_000_000,
 };
@@ -22,6 +23,14 @@ describe('node state', () => {
     await saveNodeState(disk, state);
     disk.crash();
     assert.deepEqual(await loadNodeState(disk), state);
+  });
+
+  test('says nothing of where its generation began when it is the first, like files from before it was kept', async () => {
+    const disk = new SimDisk();
+    const first = { ...state, generationSince: 0 };
+    await saveNodeState(disk, first);
+    assert.ok(!new TextDecoder().decode(disk.readNow(nodeStatePath)).includes('generationSince'));
+    assert.deepEqual(await loadNodeState(disk), first);
   });
 
   test('is the old or the new one after a power cut at any operation of a save', async () => {

@@ -15,6 +15,7 @@ import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { wallMsMax } from '../core/hybrid-logical-clock.ts';
 import { limits } from '../core/limits.ts';
+import { incarnationMax } from '../core/node-life.ts';
 import type { Disk } from '../ports/disk.ts';
 
 export interface NodeState {
@@ -23,6 +24,8 @@ export interface NodeState {
   readonly partitions: number;
   /** Names the life of this data directory: drawn when it was made, part of every actor. */
   readonly generation: string;
+  /** The incarnation that began the generation, when peers knew an earlier one; 0 for the first. */
+  readonly generationSince: number;
   /** Counts the starts of the node on this data directory. */
   readonly incarnation: number;
   /** The clock has never read past this, and starts no lower after a restart. */
@@ -83,6 +86,9 @@ function parseState(text: string): NodeState {
     clusterName: textField(fields, 'clusterName'),
     partitions: integerField(fields, 'partitions', limits.partitionsMax),
     generation: textField(fields, 'generation'),
+    generationSince: fields.has('generationSince')
+      ? integerField(fields, 'generationSince', incarnationMax)
+      : 0,
     incarnation: integerField(fields, 'incarnation', Number.MAX_SAFE_INTEGER),
     clockBoundWallMs: integerField(fields, 'clockBoundWallMs', wallMsMax),
   };
@@ -121,6 +127,8 @@ function stateText(state: NodeState): string {
     clusterName: state.clusterName,
     partitions: state.partitions,
     generation: state.generation,
+    // Left out by the versions that did not have it yet.
+    ...(state.generationSince === 0 ? {} : { generationSince: state.generationSince }),
     incarnation: state.incarnation,
     clockBoundWallMs: state.clockBoundWallMs,
   });

@@ -48,9 +48,12 @@ export function contractOfStatus(withStore: WithStore): void {
       assert.ok(reopened.status().logEntries >= written);
       assert.equal(reopened.status().operations, 0);
       await reopened.merge(recordOf({ key: 'b' }));
-      assert.ok(reopened.status().logEntries > written);
+      // Peers hold the count against a node whose disk comes back with fewer.
+      const told = reopened.status().logEntries;
+      assert.ok(told > written);
+      await reopened.compactNow();
       const crashed = await harness.crash();
-      assert.ok(crashed.status().logEntries > written);
+      assert.ok(crashed.status().logEntries >= told);
     },
   );
 

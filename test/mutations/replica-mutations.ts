@@ -269,8 +269,8 @@ export const replicaMutations: readonly Mutation[] = [
     promise: 'an incarnation is on the disk before anybody hears of it',
     file: 'src/replica/node-identity.ts',
     find: `    await saveNodeState(disk, state);
-    return new NodeIdentity(disk, random, state);`,
-    replace: '    return new NodeIdentity(disk, random, state);',
+    return new NodeIdentity(disk, random, state, logEntries);`,
+    replace: '    return new NodeIdentity(disk, random, state, logEntries);',
     tests: ['src/replica/node-identity.test.ts'],
   },
   {
@@ -290,12 +290,30 @@ export const replicaMutations: readonly Mutation[] = [
     tests: ['src/replica/node-identity.test.ts'],
   },
   {
+    name: 'next-life-counts-anew',
+    promise:
+      'what peers heard of the log of a disk that was set back is held against its node once, not for ever',
+    file: 'src/replica/node-identity.ts',
+    find: '      generationSince: incarnation,\n',
+    replace: '',
+    tests: ['src/replica/node-identity.test.ts'],
+  },
+  {
+    name: 'heartbeat-tells-of-log',
+    promise:
+      'peers hear how far the log of a node has come, and so notice a copy from the life that ended last',
+    file: 'src/replica/healing-desk.ts',
+    find: 'this.#options.onPeerLog(from, ping.logEntries);',
+    replace: '',
+    tests: ['src/sim/old-disk.test.ts'],
+  },
+  {
     name: 'no-witness-before-next-life',
     promise: 'a node with an old disk is no witness before it has an incarnation that its peers let in',
     file: 'src/replica/next-life.ts',
     find: `  await store.loseEvidence(store.status().evidenceLost === 'fresh' ? 'lost' : 'rolled-back');
-  return await identity.nextLife(known);`,
-    replace: `  const next = await identity.nextLife(known);
+  return await identity.nextLife(known, store.status().logEntries);`,
+    replace: `  const next = await identity.nextLife(known, store.status().logEntries);
   await store.loseEvidence(store.status().evidenceLost === 'fresh' ? 'lost' : 'rolled-back');
   return next;`,
     tests: ['src/replica/next-life.test.ts'],
@@ -314,6 +332,23 @@ export const replicaMutations: readonly Mutation[] = [
     file: 'src/storage/known-peers.ts',
     find: 'const durable = this.#durable.get(peer);',
     replace: 'const durable = this.#newest.get(peer);',
+    tests: ['src/storage/known-peers.test.ts'],
+  },
+  {
+    name: 'heard-log-outlasts-crash',
+    promise: 'a copy of an old disk is noticed also by a peer that lost power since it heard of the log',
+    file: 'src/storage/known-peers.ts',
+    find: `    this.#logsSavedMs = nowMs;
+    void this.#saveSoon();`,
+    replace: '    this.#logsSavedMs = nowMs;',
+    tests: ['src/storage/known-peers.test.ts', 'src/sim/old-disk.test.ts'],
+  },
+  {
+    name: 'log-of-its-own-life',
+    promise: 'what a past life said late of its log is not held against the present one',
+    file: 'src/storage/known-peers.ts',
+    find: 'if (newest === undefined || !isSameLife(newest, peer)) return;',
+    replace: 'if (newest === undefined) return;',
     tests: ['src/storage/known-peers.test.ts'],
   },
   {

@@ -400,4 +400,19 @@ export const storageMutations: readonly Mutation[] = [
     replace: 'if (this.#evidenceLost === cause) return;',
     tests: ['src/storage/log-store-contract.test.ts'],
   },
+  {
+    name: 'log-counts-what-is-durable',
+    promise:
+      'peers are told only of entries that a crash leaves, or they would refuse a node for an ordinary restart',
+    file: 'src/storage/log-writer.ts',
+    find: `    if (this.#options.durability.mode === 'always') await this.#sync(segment, offset + batch.bytes);
+    else this.#syncLater();
+    segment.end = offset + batch.bytes;
+    this.#sequence += batch.count;`,
+    replace: `    this.#sequence += batch.count;
+    if (this.#options.durability.mode === 'always') await this.#sync(segment, offset + batch.bytes);
+    else this.#syncLater();
+    segment.end = offset + batch.bytes;`,
+    tests: ['src/storage/group-commit.test.ts'],
+  },
 ];
