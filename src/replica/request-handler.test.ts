@@ -37,6 +37,7 @@ interface Node {
   readonly store: LogStore;
   readonly handler: RequestHandler;
   readonly counters: Counters;
+  readonly replica: Replica;
   /** Sends a request as n2 and waits for the reply. */
   ask(request: Request, epoch?: number): Promise<Reply>;
 }
@@ -94,7 +95,7 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
       const header = { epoch, incarnation: 1, sequence: 1, clock: { wallMs, counter: 0 } };
       handler.onFrame({ id: n2, incarnation: 1, life: 1 }, encodeRequest(header, request));
     });
-  return { store, handler, counters, ask };
+  return { store, handler, counters, ask, replica };
 }
 
 function putOf(record: StoredRecord): Request {
@@ -114,6 +115,20 @@ test('a record is stored and read back, and its owner is evidence', async () => 
   assert.deepEqual(await ask(putOf(recordOf('apples'))), { kind: 'stored' });
   const reply = await ask(get);
   assert.ok(reply.kind === 'record' && reply.evidence);
+  await store.close();
+});
+
+test('how a version came is remembered from its first arrival', async () => {
+  const { store, ask, replica } = await startHandler();
+  const record = recordOf('apples');
+  const { token, version } = record;
+  const arrivalPath = () =>
+    replica.arrivals.find({ token, time: version.dot, checksum: version.checksum })?.path;
+  assert.equal(arrivalPath(), undefined);
+  await ask({ kind: 'merge', timeoutMs: 1_000, records: [record] });
+  assert.equal(arrivalPath(), 'handoff');
+  await ask(putOf(record));
+  assert.equal(arrivalPath(), 'handoff');
   await store.close();
 });
 

@@ -3,6 +3,7 @@
 import { edgeMutations } from './edge-mutations.ts';
 import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
+import { operatorMutations } from './operator-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
@@ -10,6 +11,7 @@ import { storageMutations } from './storage-mutations.ts';
 export const mutations: readonly Mutation[] = [
   ...replicaMutations,
   ...healingMutations,
+  ...operatorMutations,
   ...storageMutations,
   ...edgeMutations,
   ...redisMutations,
