@@ -1,7 +1,7 @@
 /** Real nodes that come back with an older copy of their disk, with an empty one, or beside a copy of themselves. */
 
 import assert from 'node:assert/strict';
-import { cp, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -31,6 +31,20 @@ async function incarnationOf(id: string): Promise<number> {
   assert.ok(hasStatus(reply, 200), statusText(reply));
   const { incarnation }: { incarnation?: unknown } = JSON.parse(reply.body.toString());
   return Number(incarnation);
+}
+
+async function logEntriesOf(id: string): Promise<number> {
+  const reply = await cluster.client(id).request('GET', '/debug/persist');
+  assert.ok(hasStatus(reply, 200), statusText(reply));
+  const { wal_ops: entries }: { wal_ops?: unknown } = JSON.parse(reply.body.toString());
+  return Number(entries);
+}
+
+/** How many entries of a peer's log a node has on disk to have heard of. */
+async function heardEntries(id: string, of: string): Promise<number> {
+  const text = await readFile(join(cluster.dataDirectory(id), 'known-peers.json'), 'utf8');
+  const { peers }: { peers: readonly (readonly unknown[])[] } = JSON.parse(text);
+  return Number(peers.find(([peer]) => peer === of)?.[5]);
 }
 
 /** Serves n3 on what is in its folder now; resolves to its log once it was stopped again. */
@@ -101,4 +115,23 @@ test('a copy of a node beside the original is kept out, and ends with a message 
   );
   assert.equal(await incarnationOf('n1'), original + 1);
   await put('n1', 'the original serves');
+});
+
+test('a copy that was made while the node ran the last time is noticed by what it lacks', async () => {
+  const folder = cluster.dataDirectory('n3');
+  const copy = join(cluster.folder, 'copy of a running n3');
+  const incarnation = await incarnationOf('n3');
+  await cp(folder, copy, { recursive: true });
+  await put('n3', 'after the copy');
+  const written = await logEntriesOf('n3');
+  const isHeard = async (): Promise<boolean> => (await heardEntries('n1', 'n3')) >= written;
+  assert.ok(await waitUntil(isHeard, { boundMs }));
+  await cluster.kill('n3');
+  await rm(folder, { recursive: true });
+  await cp(copy, folder, { recursive: true });
+  const log = await serveUntilNoticed(incarnation + 2);
+  assert.match(
+    log,
+    /set back to an older copy: this is incarnation \d+ \(life \w{8}\), but n\d has met incarnation \d+ \(life \w{8}\), with a log that is not all in this one/,
+  );
 });
