@@ -97,8 +97,10 @@ describe('a delete', () => {
       await stage.cluster.startAll(10 * second);
       await stage.world.sleep(second);
       await deleteAll(stage.node(2));
+      const kept = keyOf(1_000);
+      await stage.node(2).put({ key: kept, value: someValue, w: 3 });
       await stage.world.sleep(10 * second);
-      assert.equal(keysHeld(stage), 0);
+      assert.equal(keysHeld(stage), 3, 'one value, and no tombstone');
       stage.machine(3).rollBackDisk(old);
       await stage.cluster.startAll(10 * second);
       for (let attempt = 0; attempt < 20; attempt++) {
@@ -108,7 +110,11 @@ describe('a delete', () => {
         await stage.world.sleep(second / 2);
       }
       await assertAllMissing(stage.node(3));
-      assert.equal(keysHeld(stage), 0, 'and the old values are dropped');
+      assert.equal(keysHeld(stage), 3, 'and the old values are dropped');
+      assert.ok(
+        (await stage.node(3).local.get(kept)) !== undefined,
+        'what lies below the floor is fetched again',
+      );
       assert.equal(stage.node(3).floor().straysDropped, keys);
     }));
 
@@ -148,6 +154,25 @@ describe('an owner', () => {
       await stage.world.sleep(5 * second);
       assert.equal(stage.machine(3).store?.status().keys, 0);
       assert.equal(stage.machine(3).store?.status().floorMinMs, floorMs);
+    }));
+
+  test('that refuses a version as past makes a read take it for absent', () =>
+    playOnStage({ timing: { ...timing, floorMs: 3_600_000 }, antiEntropy: false }, async (stage) => {
+      const wallMs = Date.UTC(2020, 0);
+      const fields = { key: keyOf(0), value: someValue, wallMs, counter: 0, writerId: 'n2', deleted: false };
+      await stage.node(3).local.put(fields);
+      const floors = stage
+        .node(1)
+        .floor()
+        .partitions.map(({ partition }) => ({ partition, floorMs: wallMs }));
+      for (const number of [1, 2]) await stage.machine(number).store?.raiseFloors(floors);
+      for (let attempt = 0; attempt < 10; attempt++) {
+        for (const number of [1, 2, 3]) {
+          assert.equal((await stage.node(number).get({ key: keyOf(0) })).kind, 'missing');
+        }
+      }
+      const refused = [1, 2].map((number) => stage.node(number).floor().straysRefused);
+      assert.ok(Math.max(...refused) > 0, 'some read met the old version');
     }));
 
   test('refuses a new hint from the time that it has promised away', () =>

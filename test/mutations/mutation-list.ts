@@ -1,6 +1,7 @@
 /** All mutations, in the order of docs/mutations.md. */
 
 import { edgeMutations } from './edge-mutations.ts';
+import { floorMutations } from './floor-mutations.ts';
 import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { operatorMutations } from './operator-mutations.ts';
@@ -11,6 +12,7 @@ import { storageMutations } from './storage-mutations.ts';
 export const mutations: readonly Mutation[] = [
   ...replicaMutations,
   ...healingMutations,
+  ...floorMutations,
   ...operatorMutations,
   ...storageMutations,
   ...edgeMutations,
