@@ -51,7 +51,7 @@ test('every way by which a copy came has its own words', () => {
       { ...copy, arrived: { ...arrived, path: 'read', from: 'n2' } },
       /read at n2 that found it behind, 1m 30s ago/,
     ],
-    [{ ...copy, arrived: { ...arrived, path: 'handoff', from: 'n2' } }, /hint handed over by n2, /],
+    [{ ...copy, arrived: { ...arrived, path: 'handoff', from: 'n2' } }, / handed over by n2, /],
     [
       { ...copy, arrived: { ...arrived, path: 'anti-entropy', from: 'n3' } },
       /fetched from n3 by anti-entropy, /,

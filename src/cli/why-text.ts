@@ -132,7 +132,7 @@ function cameOf(id: string, { arrived }: Copy): string {
     case 'read':
       return `read at ${isOwn ? 'this node' : from} that found it behind, ${ago}`;
     case 'handoff':
-      return `hint handed over by ${from}, ${ago}`;
+      return `handed over by ${from}, ${ago}`;
     case 'anti-entropy':
       return `fetched from ${from} by anti-entropy, ${ago}`;
     default:

@@ -6,8 +6,8 @@ import type { VersionDigest } from '../core/record.ts';
 
 /**
  * By which way a version came to a node. `write`: of a client, by its coordinator. `read`: a read found the node behind
- * (read repair, write-back). `handoff`: a hint was handed over. `anti-entropy`: the node fetched it. `inspection`: an
- * operator put it there.
+ * (read repair, write-back). `handoff`: it was handed over, as a hint or by a node that doesn't own it.
+ * `anti-entropy`: the node fetched it. `inspection`: an operator put it there.
  */
 export const arrivalPaths = ['write', 'read', 'handoff', 'anti-entropy', 'inspection'] as const;
 export type ArrivalPath = (typeof arrivalPaths)[number];
