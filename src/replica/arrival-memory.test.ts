@@ -69,3 +69,13 @@ test('whatever is found is the latest arrival of its slot', () => {
     }),
   );
 });
+
+test('a memory that grows forgets nothing on the way', () => {
+  const memory = new ArrivalMemory(members, 4_096);
+  const arrived = Array.from({ length: 2_000 }, (_, low) => ({
+    ...version,
+    token: { high: low, low },
+  }));
+  for (const one of arrived) noteIn(memory, one);
+  for (const one of arrived) assert.equal(memory.find(one)?.from, 'n2');
+});

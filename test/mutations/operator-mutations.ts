@@ -39,7 +39,7 @@ export const operatorMutations: readonly Mutation[] = [
     name: 'arrival-of-this-very-version',
     promise: 'the way of one version is not told of another',
     file: 'src/replica/arrival-memory.ts',
-    find: 'this.#checksum[slot] !== checksum',
+    find: 'columns.checksum[slot] !== checksum',
     replace: 'false',
     tests: ['src/replica/arrival-memory.test.ts'],
   },
