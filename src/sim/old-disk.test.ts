@@ -389,7 +389,7 @@ test('a peer that is judged while the process of before still seems connected is
   }));
 
 describe('what was acknowledged is not denied because of an old disk', () => {
-  for (let seed = 1; seed <= 8; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     test(`seed ${seed}: a read finds it or says that it can't know`, () => onStage(playOldDisk, { seed }));
   }
 });
@@ -418,12 +418,15 @@ async function playOldDisk(stage: Stage): Promise<void> {
   };
   await write(10);
   crash(n3);
-  const snapshot = random.below(2) === 0 ? n3.snapshotDisk() : undefined;
+  const kind = random.pick(['of an earlier life', 'of its last life', 'empty'] as const);
+  let snapshot = kind === 'of an earlier life' ? n3.snapshotDisk() : undefined;
   await stage.start(n3);
+  if (kind === 'of its last life') snapshot = n3.snapshotDisk();
   // What one of the others misses is held by n3 and the third alone.
   const [absent, present] = random.below(2) === 0 ? [stage.n1, stage.n2] : [stage.n2, stage.n1];
   crash(absent);
   await write(20);
+  await stage.world.sleep(2 * heartbeatMicros);
   if (snapshot === undefined) n3.replaceDisk();
   else n3.rollBackDisk(snapshot);
   stage.cluster.start(n3);

@@ -29,6 +29,7 @@ import {
 } from '../checkers/nothing-piles-up.ts';
 import { readsNeverGoBack } from '../checkers/reads-never-go-back.ts';
 import { replicasConverge, type CopiesOfKey, type SumsOfPartition } from '../checkers/replicas-converge.ts';
+import { restartsAreLetIn } from '../checkers/restarts-are-let-in.ts';
 import { valuesExpireOnTime } from '../checkers/values-expire-on-time.ts';
 import { slowDisk } from '../disk-latency.ts';
 import { clockStepMsMax, FaultInjector, pauseMicrosMax } from '../fault-injector.ts';
@@ -173,6 +174,7 @@ class DurableWrites {
         }),
         ...this.#judgeHistory(operations),
         ...hintsDrain({ hints }),
+        ...restartsAreLetIn({ plan: this.#plan, doubted: this.#world.sometimes.read('life.rolled-back') }),
         ...[levelled, repaired, afterPower].flatMap((held) => replicasConverge(held)),
         ...copiesAreExactlyN({
           holdings: levelled.holdings,
@@ -226,7 +228,8 @@ class DurableWrites {
   #judgeHistory(history: readonly Operation[]): BrokenPromise[] {
     const { r, n } = this.#plan.quorum;
     const readQuorumsMeet = 2 * r > n;
-    const registers = this.#quorumsAlwaysMeet() && this.#holdersKeep();
+    const holdersKeep = this.#frail.size === 0 && !powerTakesWrites(this.#plan);
+    const registers = this.#quorumsAlwaysMeet() && holdersKeep;
     // A disk that lies, or is set back, takes its node's clock bound along, and nobody notices before it meets a peer.
     const { lyingSyncs, oldDisks } = this.#plan.faults;
     const forgetful: ReadonlySet<string> = lyingSyncs || oldDisks ? this.#frail : new Set();
@@ -379,11 +382,6 @@ class DurableWrites {
 
   #keys(): string[] {
     return Array.from({ length: this.#plan.workload.keys }, (_, index) => keyName(index));
-  }
-
-  /** Whether every holder keeps what it has acknowledged. */
-  #holdersKeep(): boolean {
-    return this.#frail.size === 0 && !powerTakesWrites(this.#plan);
   }
 
   /** Without spare nodes, or under `strict`, only owners count, and every R of them meets every W. */
