@@ -36,6 +36,8 @@ describe('losses-stay-within-the-level', () => {
     assert.equal(mayBeLostToPower(write, [struck, loss(n1, 500, 4_000)]), false, 'twice the same node');
     assert.equal(mayBeLostToPower(write, [struck, loss(n2, 2_500, 3_000)]), false, 'it was synced');
     assert.equal(mayBeLostToPower(write, [struck, loss(n2, 500, 900)]), false, 'it came later');
+    assert.equal(mayBeLostToPower(write, [struck], new Set([n2])), true, 'the other holder is frail');
+    assert.equal(mayBeLostToPower(write, [struck], new Set([n1])), false, 'frail and struck is one node');
   });
 
   test('a cut that took more than the interval is found, and time without a process is no part of it', () => {

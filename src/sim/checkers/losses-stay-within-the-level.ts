@@ -13,15 +13,22 @@ import type { BrokenPromise } from './broken-promise.ts';
 
 const promise = 'losses-stay-within-the-level';
 
-/** Whether power cuts may have taken a write from as many nodes as acknowledged it. */
-export function mayBeLostToPower(write: WriteOperation, powerLosses: readonly PowerLoss[]): boolean {
+/**
+ * Whether power cuts, and the disks of `frail` nodes that lose even what is durable, may have taken a write from as
+ * many nodes as acknowledged it.
+ */
+export function mayBeLostToPower(
+  write: WriteOperation,
+  powerLosses: readonly PowerLoss[],
+  frail: ReadonlySet<string> = new Set(),
+): boolean {
   const outcome = write.end?.outcome;
   if (write.end === undefined || outcome?.kind !== 'stored') return true;
   const { micros } = write.end;
   const struck = powerLosses.filter(
     ({ atMicros, durableToMicros }) => atMicros >= write.startMicros && durableToMicros <= micros,
   );
-  return new Set(struck.map(({ node }) => node)).size >= outcome.required;
+  return new Set([...frail, ...struck.map(({ node }) => node)]).size >= outcome.required;
 }
 
 export function lossesStayWithinTheLevel(evidence: {

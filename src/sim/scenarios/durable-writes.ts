@@ -159,7 +159,7 @@ class DurableWrites {
     const fromLog = await this.#startFromLogAlone();
     const finalReads = [...firstReads, ...lastReads];
     this.#countRarePaths();
-    const mayBeLost = (write: WriteOperation): boolean => mayBeLostToPower(write, powerLosses);
+    const mayBeLost = (write: WriteOperation): boolean => mayBeLostToPower(write, powerLosses, this.#frail);
     return {
       broken: [
         ...acknowledgedWritesSurvive({
