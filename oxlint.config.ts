@@ -15,8 +15,6 @@ const portable = ['core', 'protocol', 'ports', 'storage', 'replica', 'sim'];
 
 /** Files that touch the real machine although their layer is portable, each with its reason. */
 const exceptions = [
-  // The simulator's command line.
-  'src/sim/run-seeds*.ts',
   // Catches code that reaches for the real clock or randomness, so it has to name them.
   'src/sim/alarm.ts',
   // Lets the real event loop empty the microtask queue between two simulated events.

@@ -14,7 +14,7 @@ import { defaultTiming } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { seedMax } from '../sim/sim-random.ts';
-import { frailNodesMax, type SwarmPlan } from '../sim/swarm-plan.ts';
+import { frailNodesMax, scenarioNames, type SwarmPlan } from '../sim/swarm-plan.ts';
 import { uniqueValueBytesMin } from '../sim/unique-value.ts';
 import { problemsOf } from './schema-problems.ts';
 
@@ -59,6 +59,10 @@ const durabilitySchema = z.discriminatedUnion(
 );
 
 const planSchema = object({
+  // Scenarios from before there was another one do not name it.
+  scenario: z
+    .enum(scenarioNames, { error: `must be one of ${scenarioNames.join(', ')}` })
+    .default('durable-writes'),
   nodes: integer(1, nodesMax),
   partitions: z
     .int({ error: partitionsError })

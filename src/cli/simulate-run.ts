@@ -6,6 +6,7 @@
 
 import { availableParallelism } from 'node:os';
 
+import { rarePathsOfDeletes } from '../sim/scenarios/deletes-stay.ts';
 import { rarePaths } from '../sim/scenarios/durable-writes.ts';
 import { planOfSeed } from '../sim/seed-verdict.ts';
 import { seedMax } from '../sim/sim-random.ts';
@@ -76,7 +77,7 @@ function countOf(options: SimulateOptions): number {
 }
 
 function praise({ totals, digest }: SweepResult, given: Scenario | undefined): void {
-  const missed = rarePaths.filter((name) => totals.sometimes.read(name) === 0);
+  const missed = [...rarePaths, ...rarePathsOfDeletes].filter((name) => totals.sometimes.read(name) === 0);
   if (given === undefined && totals.seeds >= seedsForRarePaths && missed.length > 0) {
     throw new CommandFailure(`✘ the faults are too tame: ${missed.join(', ')} never happened`);
   }

@@ -14,7 +14,7 @@ import { uniqueValueBytesMin } from './unique-value.ts';
 
 const dayMs = 86_400_000;
 
-/** Draws the plan of a run. */
+/** Draws the plan of a run of `durable-writes`. */
 export function drawPlan(random: SimRandom): SwarmPlan {
   // Mostly three: there every node is an owner, and bugs have nowhere to hide.
   const nodes = random.pick([3, 3, 3, 3, 3, 3, 1, 2, 4, 5, 6, 7, 8, 9]);
@@ -22,6 +22,7 @@ export function drawPlan(random: SimRandom): SwarmPlan {
   const frailNodes = random.below(4) === 0 ? frailNodesMax(quorum) : 0;
   const durability = drawDurability(random);
   return {
+    scenario: 'durable-writes',
     nodes,
     partitions: random.pick([1, 4, 16]),
     quorum,

@@ -9,6 +9,7 @@ import { noFaults, type SwarmPlan } from './swarm-plan.ts';
 import { uniqueValueBytesMin } from './unique-value.ts';
 
 export const ordinaryPlan: SwarmPlan = {
+  scenario: 'durable-writes',
   nodes: 5,
   partitions: 16,
   quorum: { n: 3, r: 2, w: 2 },

@@ -15,7 +15,7 @@ import type { OpenStore } from './sim-node.ts';
 import { SimRandom } from './sim-random.ts';
 import { simulate } from './simulation.ts';
 import { Sometimes } from './sometimes.ts';
-import type { SwarmPlan } from './swarm-plan.ts';
+import type { ScenarioName, SwarmPlan } from './swarm-plan.ts';
 import type { TraceLog } from './trace-log.ts';
 
 export interface SeedVerdict extends ScenarioReport {
@@ -29,34 +29,33 @@ export interface SeedVerdict extends ScenarioReport {
 export interface SeedOptions {
   /** Instead of the plan that the seed draws; with that very plan the run is the same. */
   readonly plan?: SwarmPlan | undefined;
-  /** What is played; `durable-writes` unless told. */
-  readonly scenario?: ScenarioName | undefined;
   readonly narrator?: Narrator | undefined;
   readonly traceLog?: TraceLog | undefined;
   /** Filled with all that clients did and were told. */
   readonly history?: History | undefined;
 }
 
-/** What the swarm of seeds can play. */
-export const scenarioNames = ['durable-writes', 'deletes-stay'] as const;
-export type ScenarioName = (typeof scenarioNames)[number];
-
 const scenarios = { 'durable-writes': durableWrites, 'deletes-stay': deletesStayScenario } as const;
 
-/** The plan that a seed draws for a scenario. */
-export function planOfSeed(seed: number, scenario: ScenarioName = 'durable-writes'): SwarmPlan {
-  const plan = drawPlan(new SimRandom(seed).fork('plan'));
-  return scenario === 'deletes-stay' ? withFloors(plan) : plan;
+/** One seed in so many plays `deletes-stay`. */
+const deletesStayOneIn = 4;
+
+/** The plan that a seed draws, and with it the scenario, unless one is named. */
+export function planOfSeed(seed: number, scenario?: ScenarioName): SwarmPlan {
+  const random = new SimRandom(seed);
+  const plan = drawPlan(random.fork('plan'));
+  const drawn = random.fork('scenario').below(deletesStayOneIn) === 0 ? 'deletes-stay' : 'durable-writes';
+  return (scenario ?? drawn) === 'deletes-stay' ? withFloors(plan) : plan;
 }
 
 /** Runs one seed; call it from a macrotask. What the run throws is a broken promise too. */
 export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict {
-  const { narrator, traceLog, scenario = 'durable-writes', history = new History() } = options;
-  const plan = options.plan ?? planOfSeed(seed, scenario);
+  const { narrator, traceLog, history = new History() } = options;
+  const plan = options.plan ?? planOfSeed(seed);
   const sometimes = new Sometimes();
   try {
     const { result, traceHash, virtualMicros } = simulate({ seed, narrator, traceLog, sometimes }, (world) =>
-      scenarios[scenario](world, plan, logStoreOf(plan), history),
+      scenarios[plan.scenario](world, plan, logStoreOf(plan), history),
     );
     return { seed, traceHash, virtualMicros, sometimes, ...result };
   } catch (error) {

@@ -69,7 +69,12 @@ export interface FaultKinds {
   readonly lyingSyncs: boolean;
 }
 
+/** What a run can play. */
+export const scenarioNames = ['durable-writes', 'deletes-stay'] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
 export interface SwarmPlan {
+  readonly scenario: ScenarioName;
   readonly nodes: number;
   readonly partitions: number;
   readonly quorum: QuorumSettings;

@@ -56,7 +56,8 @@ export async function judgeUnchanged(root: string, mutations: readonly Mutation[
 }
 
 function seedArguments({ from, count }: { readonly from: number; readonly count: number }): string[] {
-  return ['src/sim/run-seeds.ts', '--seeds', String(count), '--from', String(from)];
+  const range = ['--seed', String(from), '--seeds', String(count)];
+  return ['src/cli/main.ts', 'simulate', '--jobs', '1', ...range];
 }
 
 function run(root: string, args: readonly string[]): Promise<RunResult> {

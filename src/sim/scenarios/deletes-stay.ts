@@ -61,6 +61,7 @@ export function withFloors(plan: SwarmPlan): SwarmPlan {
   const { workload, faults } = plan;
   return {
     ...withStrictQuorums(plan),
+    scenario: 'deletes-stay',
     durability: { mode: 'always' },
     frailNodes: 0,
     timing: {

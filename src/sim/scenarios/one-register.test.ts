@@ -29,7 +29,7 @@ async function historyOf(
 }
 
 function strictPlan(seed: number): SwarmPlan {
-  return withStrictQuorums(planOfSeed(seed));
+  return withStrictQuorums(planOfSeed(seed, 'durable-writes'));
 }
 
 async function assertLinearizable(discipline: WriteDiscipline): Promise<void> {
