@@ -1,6 +1,6 @@
 /** Options and arguments that several commands share, and how their texts are read. */
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 
 import { formatAddress, parseAddress, type Address } from './address.ts';
 import { defaultDataRoot } from './local-cluster.ts';
@@ -25,8 +25,15 @@ export function withExamples(
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
 
+/** `--wait` in seconds, for the command in milliseconds. */
+export function waitOption(description: string, defaultMs: number): Option {
+  return new Option('--wait <seconds>', description)
+    .argParser(parseSeconds)
+    .default(defaultMs, String(defaultMs / 1000));
+}
+
 /** Reads whole or broken seconds as milliseconds. */
-export function parseSeconds(text: string): number {
+function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds > 0 && seconds <= 86_400))
     throw new InvalidArgumentError('Give seconds above 0, up to 86400.');

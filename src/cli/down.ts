@@ -1,6 +1,6 @@
 /** `mini-dynamo down`: every node is asked to stop, and ended when it does not. */
 
-import { clusterCommand, parseSeconds, withExamples } from './command-options.ts';
+import { clusterCommand, waitOption, withExamples } from './command-options.ts';
 import { CommandFailure } from './command-failure.ts';
 import { stopNode } from './end-process.ts';
 import { chosenNodes, dataDirectoryOf, openLocalCluster, type ClusterLocation } from './local-cluster.ts';
@@ -17,7 +17,7 @@ export const downCommand = withExamples(
   clusterCommand('down')
     .description('stop nodes cleanly (SIGTERM), by force (SIGKILL) when they take too long')
     .argument('[ids...]', 'only these nodes')
-    .option('--wait <seconds>', 'how long each may take', parseSeconds, defaultStopWaitMs)
+    .addOption(waitOption('how long each may take', defaultStopWaitMs))
     .action(down),
   [
     ['down', 'the whole cluster; data stays in ./data'],

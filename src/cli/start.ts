@@ -2,7 +2,7 @@
 
 import { bringUp, defaultStartWaitMs } from './bring-up.ts';
 import { nameOf, type ClusterNode } from './cluster-settings.ts';
-import { clusterCommand, parseSeconds, withExamples } from './command-options.ts';
+import { clusterCommand, waitOption, withExamples } from './command-options.ts';
 import { chosenNodes, openLocalCluster, readinessOf, type ClusterLocation } from './local-cluster.ts';
 import { remark, say } from './terminal.ts';
 import { waitUntil } from './wait-until.ts';
@@ -18,7 +18,7 @@ export const startCommand = withExamples(
   clusterCommand('start')
     .description('start nodes in the background and wait until they answer')
     .argument('<ids...>', 'the nodes to start')
-    .option('--wait <seconds>', 'how long to wait for them', parseSeconds, defaultStartWaitMs)
+    .addOption(waitOption('how long to wait for them', defaultStartWaitMs))
     .action(start),
   [['start n2', 'n2 comes back and is handed what it missed']],
 );

@@ -2,7 +2,7 @@
 
 import { formatAddress } from './address.ts';
 import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
-import { clusterCommand, parseSeconds, urlOf, withExamples } from './command-options.ts';
+import { clusterCommand, urlOf, waitOption, withExamples } from './command-options.ts';
 import { openLocalCluster, processOf, type ClusterLocation, type LocalCluster } from './local-cluster.ts';
 import { formatTable, remark, say } from './terminal.ts';
 
@@ -13,7 +13,7 @@ interface UpOptions extends ClusterLocation {
 export const upCommand = withExamples(
   clusterCommand('up')
     .description('start every node of the cluster in the background and wait until they are ready')
-    .option('--wait <seconds>', 'how long to wait for them', parseSeconds, defaultStartWaitMs)
+    .addOption(waitOption('how long to wait for them', defaultStartWaitMs))
     .action(up),
   [
     ['up', 'the nodes of ./nodes.json, data in ./data'],

@@ -1,8 +1,8 @@
 /**
  * Damage that the `classic-level` engine met: the newest hundred rows or log ranges, each named once.
  *
- * Kept for the life of the process only. A damaged row is met again; bytes that LevelDB dropped from its
- * log are not, so an operator who sees one compares the owners before restarting.
+ * The list is kept for the life of the process only; that something may be missing outlives it, as the store's lost
+ * evidence does (`classic-level-evidence.ts`), until the owners have been compared.
  */
 
 import { limits } from '../core/limits.ts';
