@@ -491,6 +491,26 @@ describe('a start', () => {
     assert.equal(await countHeld(store, [before, after]), 2);
   });
 
+  test('begins no segment before the end of a checkpoint that ends with one given up', async () => {
+    const disk = new SimDisk();
+    const records = [1, 2, 3].map((number) => recordOf({ key: `key-${number}` }));
+    const [first = recordOf({ key: '' }), second = first, third = first] = records;
+    await (await openTestStore(disk.session())).merge(first);
+    disk.crash();
+    const empty = segmentPath({ firstId: 3, lastId: 3, generation: firstGeneration });
+    disk.writeNow(empty, new Uint8Array(0));
+    // The stop of this life writes a checkpoint that ends with the empty third segment.
+    await (await openTestStore(disk.session())).close();
+    // What is written from now on is durable, whatever its segment is called.
+    await (await openTestStore(disk.session())).merge(second);
+    disk.crash();
+    const store = await openTestStore(disk.session());
+    assert.equal(await countHeld(store, [first, second]), 2);
+    await store.merge(third);
+    disk.crash();
+    assert.equal(await countHeld(await openTestStore(disk.session()), records), 3);
+  });
+
   test('counts the entries of the log on from where they were', async () => {
     const disk = new SimDisk();
     let store = await openTestStore(disk.session(), { segmentBytesMax: 600 });

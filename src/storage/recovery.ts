@@ -112,6 +112,9 @@ class Recovery {
     const names = checkpoint.segments.map((segment) => segment.name);
     const plan = planWithCheckpoint(found, names);
     if (plan === undefined) return 'a segment that it names is gone';
+    const { segmentId } = checkpoint.position;
+    const isHidden = plan.keep.some((name) => name.lastId < segmentId && !names.includes(name));
+    if (isHidden) return 'a segment that it does not name lies before its end';
     const opened = await this.#open(plan, checkpoint);
     const attempt = { index, reader, plan, opened, checkpoint };
     let cut = opened.find((file) => file.size < requiredBytes(file, checkpoint));
@@ -207,7 +210,8 @@ class Recovery {
       index,
       reader,
       active,
-      lastId: last?.segment.lastId ?? 0,
+      // A checkpoint may end with a segment that was given up since. An id below it would lie behind its back.
+      lastId: Math.max(last?.segment.lastId ?? 0, checkpoint?.position.segmentId ?? 0),
       position: {
         segmentId: last?.segment.firstId ?? 0,
         offset: last?.segment.end ?? 0,
