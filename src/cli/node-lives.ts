@@ -24,6 +24,7 @@ import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import type { Observer } from '../ports/observer.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
 import { beginNextLife } from '../replica/next-life.ts';
+import { vouchedPartitions } from '../replica/node-evidence.ts';
 import type { NodeIdentity } from '../replica/node-identity.ts';
 import { placementFor, startNode, type DynamoNode } from '../replica/node.ts';
 import { snapshotDirectory } from '../storage/checkpoint-file.ts';
@@ -137,6 +138,8 @@ async function serveAs(
   const closing = new ClosingOrder();
   try {
     const placement = placementFor(config);
+    const { disk } = parts;
+    const vouched = await vouchedPartitions({ disk, observer, placement, self: config.id });
     const transport = new TcpTransport({
       self: identity.self,
       admission,
@@ -160,6 +163,7 @@ async function serveAs(
       observer,
       checksum: zlibChecksum,
       onPeerLog: (peer, logEntries) => admission.logReached(peer, logEntries),
+      vouched,
     });
     closing.add(() => node.stop());
 

@@ -200,6 +200,8 @@ export const limits = {
    * what the event loop waits for while its checksum is computed (about 0.2 ms).
    */
   sectionBytesMax: 256 * kibibyte,
+  /** Longest `vouched-partitions.json` that is read: 65,536 partitions, every other one vouched for. */
+  vouchedPartitionsBytesMax: 256 * kibibyte,
   /** Longest `node-state.json` that is read: it holds six short fields. */
   nodeStateBytesMax: 16 * kibibyte,
   /** Longest `known-peers.json` that is read: 256 members take 32 KiB. */

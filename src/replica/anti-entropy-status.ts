@@ -3,7 +3,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { EvidenceCause } from '../storage/store.ts';
+import type { IncompleteCause } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import type { PartitionRound } from './healing-session.ts';
 import type { HygieneStatus } from './ownership-hygiene.ts';
@@ -61,7 +61,7 @@ export interface AntiEntropyStatus {
   readonly isEnabled: boolean;
   readonly intervalMs: number;
   /** Why this node is no witness for some partitions, and for how many; undefined when it is for all. */
-  readonly evidence: { readonly cause: EvidenceCause; readonly incompletePartitions: number } | undefined;
+  readonly evidence: { readonly cause: IncompleteCause; readonly incompletePartitions: number } | undefined;
   readonly lastRound:
     | {
         readonly peer: NodeId;

@@ -15,6 +15,7 @@ import { limits } from '../core/limits.ts';
 import { addSums, emptySum, equalSums, type VersionSum } from '../core/version-sum.ts';
 import type { CompareProgress } from '../protocol/healing-messages.ts';
 import type { Store } from '../storage/store.ts';
+import type { VouchedPartitions } from '../storage/vouched-partitions.ts';
 import { statusOf, type AntiEntropyStatus, type ComparedOwner } from './anti-entropy-status.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
@@ -45,6 +46,7 @@ export class AntiEntropy {
   readonly #coordination: Coordination;
   readonly #store: Store;
   readonly #evidence: Evidence;
+  readonly #vouched: Pick<VouchedPartitions, 'vouchForAll'> | undefined;
   readonly #isEnabled: boolean;
   readonly #incarnationOf: (peer: NodeId) => number | undefined;
   readonly #pace: HealingPace;
@@ -59,12 +61,14 @@ export class AntiEntropy {
     readonly store: Store;
     readonly evidence: Evidence;
     readonly incarnationOf: (peer: NodeId) => number | undefined;
+    readonly vouched?: Pick<VouchedPartitions, 'vouchForAll'> | undefined;
   }) {
     const { coordination, store, evidence } = options;
     this.#coordination = coordination;
     this.#store = store;
     this.#evidence = evidence;
     this.#incarnationOf = options.incarnationOf;
+    this.#vouched = options.vouched;
     this.#isEnabled = coordination.config.antiEntropy !== false;
     this.#pace = new HealingPace(coordination.clock);
     this.#hygiene = new OwnershipHygiene({ coordination, store, pace: this.#pace });
@@ -332,7 +336,9 @@ export class AntiEntropy {
     const settled = this.#evidence.settle(isUp);
     for (const partition of settled) this.#store.setRefill(partition, false);
     if (settled.length > 0) observer.count('evidence.partitions-restored', settled.length);
-    if (this.#evidence.incomplete > 0 || this.#store.status().evidenceLost === false) return;
+    if (this.#evidence.incomplete > 0) return;
+    if (settled.length > 0) await this.#vouched?.vouchForAll();
+    if (this.#store.status().evidenceLost === false) return;
     await this.#store.restoreEvidence();
     observer.count('evidence.restored');
     observer.log(

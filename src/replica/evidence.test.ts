@@ -48,6 +48,24 @@ test('a node that lost its disk is a witness once it has compared enough complet
   }
 });
 
+test('a node is no witness of partitions that it has just gained, and one of the others', () => {
+  const others = [node(2), node(3)];
+  const evidence = new Evidence({
+    ...{ owned: [5, 6].map((partition) => ({ partition, others })), w: 2, cause: undefined },
+    ...{ gained: new Set([6]), startedAtMs: 1_000, requestTimeoutMs: 500 },
+  });
+  assert.deepEqual([evidence.isComplete(5), evidence.isComplete(6)], [true, false]);
+  assert.equal(evidence.cause, 'gained');
+  assert.equal(evidence.incomplete, 1);
+  assert.equal(evidence.completenessOf(6), 'incomplete');
+  for (const peer of others) evidence.compared(6, { peer, theirs: 'complete', beganAtMs: 1_500 });
+  assert.deepEqual(
+    evidence.settle(() => true),
+    [6],
+  );
+  assert.equal(evidence.cause, undefined);
+});
+
 test('an owner that lost something itself counts only when all have been compared', () => {
   assert.equal(isCompleteAfter({ n: 3, w: 3, cause: 'lost' }, ['incomplete']), false);
   assert.equal(isCompleteAfter({ n: 3, w: 2, cause: 'damaged' }, ['incomplete', 'incomplete']), true);

@@ -7,6 +7,8 @@
  * complete others, and in all others together. Where W owners are fresh nothing can have been acknowledged
  * that has not lost W holders. While an owner that is connected has not been compared the answer waits for it.
  *
+ * A partition that a change of the nodes file has just given to this node is incomplete too (`gained`).
+ *
  * A write that this node acknowledged in its life before may still be on its way to the others, which count that
  * acknowledgement: a comparison counts only when it starts a request's timeout after this life did.
  */
@@ -14,6 +16,9 @@
 import type { NodeId } from '../core/config.ts';
 import type { Completeness } from '../protocol/healing-messages.ts';
 import type { EvidenceCause } from '../storage/store.ts';
+
+/** Why this node is no witness of a partition. */
+export type IncompleteCause = EvidenceCause | 'gained';
 
 export interface OwnedPartition {
   readonly partition: number;
@@ -40,25 +45,27 @@ export class Evidence {
     readonly w: number;
     /** Why the store is no witness; undefined when it is one. */
     readonly cause: EvidenceCause | undefined;
+    /** Owned since this start, while their records lie elsewhere. */
+    readonly gained?: ReadonlySet<number> | undefined;
     /** When this life began, and how long a request of the life before may go on. */
     readonly startedAtMs: number;
     readonly requestTimeoutMs: number;
   }) {
-    const { owned, w, cause, startedAtMs, requestTimeoutMs } = options;
+    const { owned, w, cause, gained, startedAtMs, requestTimeoutMs } = options;
     this.#w = w;
     this.#cause = cause;
     // A node without an earlier life has acknowledged nothing in it.
     this.#countsFromMs = cause === 'fresh' ? startedAtMs : startedAtMs + requestTimeoutMs;
-    const isComplete = cause === undefined;
     for (const { partition, others } of owned) {
+      const isComplete = cause === undefined && gained?.has(partition) !== true;
       this.#partitions.set(partition, { others, compared: new Map(), isComplete });
+      if (!isComplete) this.#incomplete++;
     }
-    if (!isComplete) this.#incomplete = owned.length;
   }
 
   /** Why partitions are incomplete; undefined once none is. */
-  get cause(): EvidenceCause | undefined {
-    return this.#incomplete > 0 ? this.#cause : undefined;
+  get cause(): IncompleteCause | undefined {
+    return this.#incomplete > 0 ? (this.#cause ?? 'gained') : undefined;
   }
 
   /** Partitions of which this node is no witness yet. */

@@ -15,6 +15,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { Random } from '../ports/random.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import type { Store, StoreStatus } from '../storage/store.ts';
+import type { VouchedPartitions } from '../storage/vouched-partitions.ts';
 import type { AntiEntropyStatus } from './anti-entropy-status.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { BackgroundTask } from './background-task.ts';
@@ -85,6 +86,8 @@ export interface NodeOptions {
   readonly checksum: Checksum;
   /** Told how far the logs of peers have come: by that they are judged at their next start. */
   readonly onPeerLog: OnPeerLog;
+  /** Which partitions the node owns only since this start; none unless told. */
+  readonly vouched?: VouchedPartitions | undefined;
 }
 
 /** Starts a node; it serves requests when this resolves. */
@@ -182,6 +185,7 @@ export class DynamoNode implements NodeApi {
       store,
       evidence,
       incarnationOf: (peer) => this.#health.incarnationOf(peer),
+      vouched: options.vouched,
     }));
     const frameBytesMax = config.valueBytesMax + limits.frameOverheadBytes;
     const trees = new TreeResponder({ self: config.id, store, placement, evidence, observer, frameBytesMax });

@@ -18,6 +18,7 @@ import { beginNextLife } from '../replica/next-life.ts';
 import { NodeIdentity } from '../replica/node-identity.ts';
 import type { NodeApi } from '../replica/node-api.ts';
 import { DynamoNode, placementFor } from '../replica/node.ts';
+import { vouchedPartitions } from '../replica/node-evidence.ts';
 import { KnownPeers } from '../storage/known-peers.ts';
 import type { Store } from '../storage/store.ts';
 import { latencyMicros, ordinaryDisk, type DiskLatency } from './disk-latency.ts';
@@ -72,6 +73,7 @@ interface ProcessParts {
   readonly clock: Clock;
   readonly random: SimRandom;
   readonly observer: Observer;
+  readonly disk: Disk;
 }
 
 export class SimNode {
@@ -214,7 +216,7 @@ export class SimNode {
       });
       const members = config.members.map((member) => member.id);
       const knownPeers = (life.knownPeers = await KnownPeers.open({ disk, members, observer }));
-      await this.#serve({ life, store, knownPeers, clock, random: lifeRandom, observer }, identity);
+      await this.#serve({ life, store, knownPeers, clock, random: lifeRandom, observer, disk }, identity);
     } catch (error) {
       // What the code of a dead process still throws reaches nobody.
       if (this.#life !== life) return await new Promise(() => undefined);
@@ -226,7 +228,9 @@ export class SimNode {
   }
 
   async #serve(parts: ProcessParts, identity: NodeIdentity): Promise<void> {
-    const { life, store, knownPeers, clock, random, observer } = parts;
+    const { life, store, knownPeers, clock, random, observer, disk } = parts;
+    const placement = placementFor(this.#config);
+    const vouched = await vouchedPartitions({ disk, observer, placement, self: this.id });
     const admission = new LifeAdmission({
       self: identity.self,
       memory: knownPeers,
@@ -237,10 +241,7 @@ export class SimNode {
       },
     });
     const node = new DynamoNode({
-      config: this.#config,
-      placement: placementFor(this.#config),
-      identity,
-      store,
+      ...{ config: this.#config, placement, vouched, identity, store },
       transport: this.#network.attach({ self: identity.self, scope: life.scope, admission }),
       clock,
       random: random.fork(`node ${identity.incarnation}`),

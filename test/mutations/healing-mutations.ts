@@ -4,6 +4,22 @@ import type { Mutation } from './mutation.ts';
 
 export const healingMutations: readonly Mutation[] = [
   {
+    name: 'gained-partitions-are-no-evidence',
+    promise: 'a node denies nothing of partitions that it has just gained',
+    file: 'src/replica/evidence.ts',
+    find: ' && gained?.has(partition) !== true',
+    replace: '',
+    tests: ['src/replica/evidence.test.ts'],
+  },
+  {
+    name: 'gained-until-vouched-for',
+    promise: 'a restart does not make a node a witness of what it is still fetching',
+    file: 'src/storage/vouched-partitions.ts',
+    find: 'await vouched.#save(kept)',
+    replace: 'await vouched.#save(owned)',
+    tests: ['src/storage/vouched-partitions.test.ts'],
+  },
+  {
     name: 'evidence-needs-enough-owners',
     promise: 'a node that lost something is a witness only after owners that must hold what it acknowledged',
     file: 'src/replica/evidence.ts',
