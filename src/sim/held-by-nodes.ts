@@ -4,7 +4,9 @@
 
 import type { NodeId } from '../core/config.ts';
 import { formatDot } from '../core/dot.ts';
+import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { StoredRecord } from '../core/record.ts';
 import type { ScanCursor } from '../storage/store.ts';
 import type { KeysOfNode } from './checkers/copies-are-exactly-n.ts';
 import type { IndexOfNode } from './checkers/index-survives-restarts.ts';
@@ -18,17 +20,33 @@ export function ownersOf(cluster: SimCluster, key: string): readonly NodeId[] {
   return cluster.nodes[0]?.api?.placementOf(encoder.encode(key)).owners ?? [];
 }
 
-/** What each owner of each key holds on its own disk. */
+/**
+ * What each owner of each key holds on its own disk. What has rotted there is no copy: where another owner has one it was
+ * to be healed, and the two differ; where nobody has, it was never acknowledged and is gone.
+ */
 export async function copiesOf(cluster: SimCluster, keys: readonly string[]): Promise<CopiesOfKey[]> {
   return await Promise.all(
     keys.map(async (key) => {
       const copies = ownersOf(cluster, key).map(async (owner) => ({
         node: owner,
-        record: await cluster.nodes.find((node) => node.id === owner)?.api?.local.get(encoder.encode(key)),
+        record: await readableCopy(cluster, owner, key),
       }));
       return { key, copies: await Promise.all(copies) };
     }),
   );
+}
+
+async function readableCopy(
+  cluster: SimCluster,
+  owner: NodeId,
+  key: string,
+): Promise<StoredRecord | undefined> {
+  try {
+    return await cluster.nodes.find((node) => node.id === owner)?.api?.local.get(encoder.encode(key));
+  } catch (error) {
+    if (errorCodeOf(error) === 'RECORD_CORRUPT') return undefined;
+    throw error;
+  }
 }
 
 /** What each owner's hash trees say. */
