@@ -41,6 +41,8 @@ try {
       cluster.ids.filter((id) => id !== victim),
     );
     await cluster.start(victim);
+    // A node that has just started takes writes once it has found its peers.
+    await cluster.connected();
   }
   const startedAt = performance.now();
   await untilHealed();
