@@ -127,6 +127,11 @@ test('bodies in flight have a common budget, charged for what arrived and not fo
   assert.equal(refused.status, 503);
   assert.match(refused.body.toString(), /OVERLOADED/);
   assert.equal(refused.headers['retry-after'], '1');
+  // The same for a body that comes after its head.
+  const inPieces = await harness.connect();
+  inPieces.send(`${chunked('/kv/b')}2\r\nxx\r\n0\r\n\r\n`);
+  assert.match((await inPieces.reply()).body.toString(), /OVERLOADED/);
+  inPieces.close();
   assert.equal((await harness.request('GET', '/kv/b')).status, 200);
   hog.send('x');
   assert.equal((await hog.reply()).status, 204);

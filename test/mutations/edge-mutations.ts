@@ -126,6 +126,22 @@ export const edgeMutations: readonly Mutation[] = [
     tests: ['src/frontends/body-reader.test.ts'],
   },
   {
+    name: 'plain-body-budget',
+    promise: 'those that come in one packet with their head too',
+    file: 'src/frontends/plain-lane.ts',
+    find: 'load.bodyBytes > bodyBytesInFlightMax',
+    replace: 'false',
+    tests: ['src/frontends/body-reader.test.ts'],
+  },
+  {
+    name: 'plain-request-ends-with-its-packet',
+    promise: 'what is not certainly one whole request is left to node:http',
+    file: 'src/frontends/plain-request.ts',
+    find: 'packet.length - bodyStart !== this.#bodyBytes',
+    replace: 'packet.length - bodyStart < this.#bodyBytes',
+    tests: ['src/frontends/plain-request.test.ts'],
+  },
+  {
     name: 'body-budget',
     promise: 'bodies of all connections together have a bound',
     file: 'src/frontends/body-reader.ts',
