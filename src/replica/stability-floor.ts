@@ -48,6 +48,8 @@ export class StabilityFloor {
   readonly #task: BackgroundTask;
   /** Why the floor of a partition that this node leads stood still at the last attempt. */
   readonly #reasons = new Map<number, string>();
+  /** Peers had time to connect since the start. */
+  #hasWaited = false;
 
   constructor(options: StabilityFloorOptions) {
     this.#options = options;
@@ -110,8 +112,14 @@ export class StabilityFloor {
   }
 
   async #step(signal: AbortSignal): Promise<number> {
+    const { floorMs, peerDownAfterMs } = this.#options.coordination.config.timing;
+    // Members that have not connected yet are no reason to tell an operator of, nor to wait a whole period for.
+    if (!this.#hasWaited) {
+      this.#hasWaited = true;
+      return Math.min(floorMs, 2 * peerDownAfterMs);
+    }
     if (this.#led.length > 0) await this.#raiseLed(signal);
-    return this.#options.coordination.config.timing.floorMs;
+    return floorMs;
   }
 
   async #raiseLed(signal: AbortSignal): Promise<void> {
