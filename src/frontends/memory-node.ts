@@ -191,6 +191,7 @@ export class MemoryNode implements NodeApi {
       segments: 1,
       logEntries: 10,
       operations: 4,
+      queuedBytes: 0,
       lastSyncWallMs: 5,
       lastSnapshotWallMs: undefined,
       snapshotBytes: 0,

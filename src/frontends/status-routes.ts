@@ -98,6 +98,7 @@ function persistenceJson(status: StoreStatus, paths: PersistencePaths): Record<s
     live_bytes: status.liveBytes,
     segments: status.segments,
     operations: status.operations,
+    queued_bytes: status.queuedBytes,
     last_sync_ms: status.lastSyncWallMs ?? null,
     last_snapshot_ms: status.lastSnapshotWallMs ?? null,
     snapshot_bytes: status.snapshotBytes,

@@ -130,8 +130,10 @@ test('past the limit of the queue an operation is refused, and taken again once 
   const stage = new Stage();
   const added = stage.queue.add(operation(limits.logQueueBytesMax));
   assert.throws(() => stage.queue.add(operation()), { name: 'StoreError', code: 'OVERLOADED' });
+  assert.equal(stage.queue.queuedBytes, limits.logQueueBytesMax);
   await stage.endTurn();
   await stage.endWrite();
+  assert.equal(stage.queue.queuedBytes, 0);
   assert.equal(await stateOf(added), 'kept');
   assert.equal(await stateOf(stage.queue.add(operation())), 'waiting');
 });

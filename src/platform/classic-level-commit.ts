@@ -81,6 +81,11 @@ export class CommitQueue {
     this.#onFailure = options.onFailure;
   }
 
+  /** Bytes of the operations that wait or are on their way to the disk. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
   /** Queues an operation. The promise settles with its batch. Throws `OVERLOADED` when too much waits. */
   add(operation: Operation): Promise<void> {
     if (this.#queuedBytes + operation.bytes > limits.logQueueBytesMax) {

@@ -284,6 +284,7 @@ class ClassicLevelStore implements Store {
       segments: this.#size.files,
       logEntries: figures.entries,
       operations: writer.operations,
+      queuedBytes: writer.queuedBytes,
       lastSyncWallMs: writer.lastSyncWallMs,
       lastSnapshotWallMs: this.#lastFlushWallMs,
       snapshotBytes: 0,

@@ -106,6 +106,10 @@ export class ClassicLevelWriter {
     return this.#operations;
   }
 
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes;
+  }
+
   get lastSyncWallMs(): number | undefined {
     return this.#lastSyncWallMs;
   }

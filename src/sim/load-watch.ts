@@ -17,6 +17,7 @@ const figures: readonly (keyof NodeLoad)[] = [
   'openFiles',
   'waiting',
   'hintBytes',
+  'logBytes',
   'segments',
 ];
 

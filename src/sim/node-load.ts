@@ -17,6 +17,8 @@ export interface NodeLoad {
   /** Events that wait for a paused process. */
   readonly waiting: number;
   readonly hintBytes: number;
+  /** Bytes that wait for the log. */
+  readonly logBytes: number;
   readonly segments: number;
 }
 
@@ -32,12 +34,14 @@ export function loadOf(
 ): NodeLoad | undefined {
   const { node, store, clock, scope } = life;
   if (node === undefined || store === undefined) return undefined;
+  const { segments, queuedBytes } = store.status();
   return {
     ...node.load,
     timers: clock.timers,
     openFiles: disk.openFiles,
     waiting: scope.waiting,
     hintBytes: store.hints().reduce((sum, { bytes }) => sum + bytes, 0),
-    segments: store.status().segments,
+    logBytes: queuedBytes,
+    segments,
   };
 }

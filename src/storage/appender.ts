@@ -48,6 +48,11 @@ export class Appender {
     return this.#operations;
   }
 
+  /** Bytes of entries that are not on the disk yet. */
+  get queuedBytes(): number {
+    return this.#options.commit.queuedBytes;
+  }
+
   /** Merges a record into a space; see `Store.merge`. Throws what is refused at once. */
   merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
     const { index, recordBytesMax } = this.#options;

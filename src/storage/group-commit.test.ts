@@ -191,8 +191,10 @@ describe('group commit', () => {
     const append = (): unknown => commit.append(recordKind, new Uint8Array(0), payload);
     for (let count = 0; count < 3; count++) append();
     assert.throws(append, { code: 'OVERLOADED', retryable: true });
+    assert.ok(commit.queuedBytes >= 3 * payload.length);
     gate.resolve();
     await commit.drained();
+    assert.equal(commit.queuedBytes, 0);
     assert.equal(settled, 3, 'each is longer than a batch and so goes alone');
     append();
     await commit.drained();

@@ -58,6 +58,11 @@ export class GroupCommit {
     return { batch, batchOffset };
   }
 
+  /** Bytes of the entries that wait or are on their way to the disk. */
+  get queuedBytes(): number {
+    return this.#queueBytes;
+  }
+
   /** Resolves once nothing is queued or under way. */
   drained(): Promise<void> {
     if (!this.#isRunning) return Promise.resolve();

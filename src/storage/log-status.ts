@@ -42,6 +42,7 @@ export function logStatus(parts: LogStatusParts): StoreStatus {
     segments: parts.index.segments.count,
     logEntries: parts.writer.sequence,
     operations: parts.appender.operations,
+    queuedBytes: parts.appender.queuedBytes,
     lastSyncWallMs: parts.writer.lastSyncWallMs,
     lastSnapshotWallMs: parts.checkpointer.lastWallMs,
     snapshotBytes: parts.checkpointer.bytes,

@@ -57,6 +57,13 @@ export function contractOfStatus(withStore: WithStore): void {
     },
   );
 
+  withStore('once writes are answered nothing of them is queued', async (store) => {
+    await Promise.all(
+      [1, 2, 3].map((index) => store.merge(recordOf({ key: `key ${index}`, wallMs: 1_000 }))),
+    );
+    assert.equal(store.status().queuedBytes, 0);
+  });
+
   withStore('sizes and the last sync are reported', async (store) => {
     const records = Array.from({ length: 50 }, (_, index) =>
       recordOf({ key: `key ${index}`, value: 'v'.repeat(200) }),

@@ -93,6 +93,8 @@ export interface StoreStatus {
   readonly logEntries: number;
   /** Operations accepted since the start. */
   readonly operations: number;
+  /** Bytes of entries that are not on the disk yet; at most `limits.logQueueBytesMax`, or one entry. */
+  readonly queuedBytes: number;
   readonly lastSyncWallMs: number | undefined;
   readonly lastSnapshotWallMs: number | undefined;
   readonly snapshotBytes: number;

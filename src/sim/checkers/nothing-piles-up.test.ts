@@ -10,6 +10,7 @@ const quiet: NodeLoad = {
   openFiles: 4,
   waiting: 0,
   hintBytes: 0,
+  logBytes: 0,
   segments: 3,
 };
 const bounds = { clients: 4, nodes: 3 };
@@ -26,7 +27,7 @@ describe('nothing-piles-up', () => {
     assert.equal(brokenBy({}), 0);
     assert.equal(brokenBy({ requests: 10, calls: 100, timers: 200, waiting: 500, hintBytes: 5_000 }), 0);
     const tooMany = 3_000_000_000;
-    const figures = ['requests', 'calls', 'timers', 'openFiles', 'waiting', 'hintBytes'] as const;
+    const figures = ['requests', 'calls', 'timers', 'openFiles', 'waiting', 'hintBytes', 'logBytes'] as const;
     for (const figure of figures) assert.equal(brokenBy({ [figure]: tooMany }), 1, figure);
   });
 
@@ -40,6 +41,7 @@ describe('nothing-piles-up', () => {
     assert.equal(leftBy({ openFiles: 20 }), 1);
     assert.equal(leftBy({ waiting: 1 }), 1);
     assert.equal(leftBy({ hintBytes: 1 }), 1);
+    assert.equal(leftBy({ logBytes: 5_000 }), 1);
     assert.equal(leftBy({}, { ...calm, connections: 4 }), 1);
     assert.equal(leftBy({}, { ...calm, heldBytes: 1 }), 1);
     assert.equal(leftBy({}, { ...calm, events: 1_000 }), 1);

@@ -40,6 +40,8 @@ const quietTimersMax = (nodes: number): number => 8 + 3 * nodes;
 const quietCallsMax = (nodes: number): number => 4 * nodes;
 /** Events beside timers: frames, connections that are given up after a silence, disk operations, the scenario's own. */
 const quietEventsMax = (nodes: number): number => 20 + 4 * nodes * nodes;
+/** What a floor that rises now and then, or a heartbeat's news, may be writing in that instant. */
+const quietLogBytesMax = 4_096;
 /** Files beside the segments: a lock, a checkpoint and a hint file on their way. */
 const filesBesideSegmentsMax = 8;
 /** What a paused process finds waiting: three seconds of frames, timers and completions. */
@@ -63,6 +65,7 @@ export function nothingPilesUp(evidence: {
     timers: quietTimersMax(nodes) + 2 * calls,
     waiting: waitingMax,
     hintBytes: limits.hintBytesMax,
+    logBytes: limits.logQueueBytesMax,
     segments: limits.segmentsMax,
   });
 }
@@ -81,6 +84,7 @@ export function nothingIsLeftOver(evidence: {
     timers: quietTimersMax(nodes),
     waiting: 0,
     hintBytes: 0,
+    logBytes: quietLogBytesMax,
     segments: limits.segmentsMax,
   });
   const hold = (what: string, is: number, bound: number): void => {
@@ -115,6 +119,7 @@ function judge(
     hold(sample, 'timers', load.timers, bounds.timers);
     hold(sample, 'events waiting', load.waiting, bounds.waiting);
     hold(sample, 'bytes of hints', load.hintBytes, bounds.hintBytes);
+    hold(sample, 'bytes waiting for the log', load.logBytes, bounds.logBytes);
     hold(sample, 'segments', load.segments, bounds.segments);
     // A segment that compaction replaced stays open while somebody reads it.
     hold(sample, 'open files', load.openFiles, 2 * load.segments + filesBesideSegmentsMax);
