@@ -56,6 +56,26 @@ export const limits = {
   bodyBytesInFlightMax: 256 * mebibyte,
   /** Client requests under way in one node; past it the answer is OVERLOADED. */
   requestsInFlightMax: 8_192,
+  /** Client requests that a new node works on at once, before it has measured what they take. */
+  admissionLimitStart: 256,
+  /** And those that it works on however long they take: enough to share one sync of a slow disk. */
+  admissionLimitMin: 16,
+  /** With `admissionQueueMax` all of `requestsInFlightMax`. */
+  admissionLimitMax: 4_096,
+  /** Requests that take less on average are no sign of load: batches of writes and busy turns take as long. */
+  admissionTargetMsMin: 20,
+  /** What requests take is averaged over this: many of them, and short beside a client's patience. */
+  admissionWindowMs: 100,
+  /** Requests that wait for their turn; past it they are refused at once. */
+  admissionQueueMax: 4_096,
+  /** When so many wait, a connection with a request under way is not read any further. */
+  admissionCrowdedFrom: 1_024,
+  /** A request waits this long for its turn before it is refused: less than the second after which programs give up. */
+  admissionWaitMsMax: 500,
+  /** Once the oldest has waited for this the newest goes first. */
+  admissionNewestFirstMs: 250,
+  /** How often those that wait are looked at for clients that have gone; waits are that much longer. */
+  admissionSweepMs: 50,
   /** Pipelined requests of one connection that wait their turn: two socket reads full of the shortest. */
   clientHeldRequestsMax: 4_096,
   /** Replies queued over all connections; past it a GET is answered OVERLOADED before it fetches a value. */

@@ -11,6 +11,7 @@ import type { Dot } from '../core/dot.ts';
 import { StoreError } from '../core/errors.ts';
 import { mergeRecords, supersedes } from '../core/merge.ts';
 import { encodeRecord, readsAsDeleted, type StoredRecord, type VersionFields } from '../core/record.ts';
+import type { AdmissionStatus } from '../replica/admission-gate.ts';
 import type {
   Health,
   FloorStatus,
@@ -54,6 +55,7 @@ export class MemoryNode implements NodeApi {
   work: Promise<void> | undefined;
   healthNow: Health = { ok: true };
   readyNow: Readiness = { ready: true, read: true, write: true, message: 'ready' };
+  isCrowded = false;
   wallMs = 1_700_000_000_000;
   #counter = 0;
 
@@ -204,6 +206,11 @@ export class MemoryNode implements NodeApi {
       floorMinMs: 0,
       floorMaxMs: 0,
     };
+  }
+
+  admission(): AdmissionStatus {
+    const latencies = { averageMs: 3.25, usualMs: 1.5, targetMs: 20 };
+    return { limit: 256, inFlight: 12, queued: 3, oldestMs: 4.5, ...latencies };
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -2,7 +2,8 @@
  * The coordinator of client requests: any node is one.
  *
  * A put or delete is given a dot later than anything this node or the client's context has seen, and travels
- * as a record; a refusal before that point means that the write was applied nowhere.
+ * as a record; a refusal before that point means that the write was applied nowhere. Every request passes the
+ * gate first (`admission-gate.ts`), and its time runs from its arrival there.
  */
 
 import type { Dot } from '../core/dot.ts';
@@ -12,6 +13,7 @@ import { encodeRecord, type VersionFields } from '../core/record.ts';
 import { coordinateRead } from './coordinate-read.ts';
 import { coordinateScan } from './coordinate-scan.ts';
 import { coordinateWrite } from './coordinate-write.ts';
+import { AdmissionGate, type RefusalReason } from './admission-gate.ts';
 import type { Coordination } from './coordination.ts';
 import type {
   PutRequest,
@@ -26,22 +28,41 @@ import type { TreeResponder } from './tree-responder.ts';
 
 type WriteFields = Omit<VersionFields, 'dot'>;
 
+/** A longer value takes as long as it takes, which tells nothing of load. */
+const typicalValueBytesMax = limits.sampledReplyBytesMax;
+
+const refusals: Readonly<Record<RefusalReason, { readonly code: ErrorCode; readonly message: string }>> = {
+  'too-late': {
+    code: 'OVERLOADED',
+    message:
+      'the request waited for its turn for too long; nothing of it was done. Try again later, with backoff',
+  },
+  full: {
+    code: 'OVERLOADED',
+    message: `${limits.admissionQueueMax} requests wait for their turn; nothing of this one was done. Try again later, with backoff`,
+  },
+  'client-gone': { code: 'OVERLOADED', message: 'the client has gone; nothing of its request was done' },
+  stopping: { code: 'STOPPING', message: 'this node is stopping; ask another' },
+};
+
 export class Coordinator {
+  /** What every client request passes. */
+  readonly gate: AdmissionGate;
   readonly #coordination: Coordination;
   readonly #readRepair: ReadRepair;
   readonly #actor: string;
   #stopping = false;
-  #inFlight = 0;
 
   constructor(coordination: Coordination, actor: string) {
     this.#coordination = coordination;
+    this.gate = new AdmissionGate(coordination);
     this.#readRepair = new ReadRepair(coordination);
     this.#actor = actor;
   }
 
   /** Client requests that are not answered yet. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.gate.inFlight + this.gate.queued;
   }
 
   put(request: PutRequest): Promise<WriteOutcome> {
@@ -62,61 +83,90 @@ export class Coordinator {
   }
 
   async get(request: RequestOptions & { readonly key: Uint8Array }): Promise<ReadOutcome> {
-    const { config } = this.#coordination;
+    const { config, clock } = this.#coordination;
     const r = request.r ?? config.quorum.r;
     const problem = this.#problemWith(request.key, r, 'r');
     if (problem !== undefined) {
       return { kind: 'unavailable', answered: 0, required: r, ...problem };
     }
-    const timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
-    this.#inFlight++;
+    let timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
+    if (!this.gate.tryEnter()) {
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      if (admission.kind === 'refused') {
+        return { kind: 'unavailable', answered: 0, required: r, ...refusals[admission.reason] };
+      }
+      timeoutMs -= admission.waitedMs;
+    }
+    const beganAtMs = clock.monotonicNow();
+    let isTypical = false;
     try {
       const strict = (request.quorumMode ?? config.quorumMode) === 'strict';
-      return await coordinateRead(this.#coordination, this.#readRepair, {
+      const outcome = await coordinateRead(this.#coordination, this.#readRepair, {
         key: request.key,
         r,
         strict,
         timeoutMs,
       });
+      isTypical =
+        outcome.kind === 'missing' ||
+        (outcome.kind === 'found' && outcome.version.value.length <= typicalValueBytesMax);
+      return outcome;
     } finally {
-      this.#inFlight--;
+      this.gate.leave(beganAtMs, isTypical);
     }
   }
 
   /** One page of all keys; `trees` answers for this node's own share. */
   async scan(request: ScanRequest, trees: Pick<TreeResponder, 'answer'>): Promise<ScanOutcome> {
-    const { quorum, timing } = this.#coordination.config;
-    const { from, limit, r = quorum.r, timeoutMs = timing.requestTimeoutMs } = request;
-    if (this.#stopping) {
-      const message = 'this node is stopping; ask another';
-      return { kind: 'unavailable', code: 'STOPPING', answered: 0, required: r, message };
+    const { config, clock } = this.#coordination;
+    const { from, limit, r = config.quorum.r } = request;
+    let { timeoutMs = config.timing.requestTimeoutMs } = request;
+    const refused = { kind: 'unavailable', answered: 0, required: r } as const;
+    if (this.#stopping) return { ...refused, ...refusals.stopping };
+    if (!this.gate.tryEnter()) {
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      if (admission.kind === 'refused') return { ...refused, ...refusals[admission.reason] };
+      timeoutMs -= admission.waitedMs;
     }
-    return await coordinateScan(this.#coordination, trees, { from, limit, r, timeoutMs });
+    try {
+      return await coordinateScan(this.#coordination, trees, { from, limit, r, timeoutMs });
+    } finally {
+      this.gate.leave(clock.monotonicNow(), false);
+    }
   }
 
-  /** Refuses new requests from now on. */
+  /** Refuses new requests from now on, and those that have not begun. */
   stop(): void {
     this.#stopping = true;
+    this.gate.stop();
   }
 
   async #write(request: RequestOptions, fields: WriteFields): Promise<WriteOutcome> {
-    const { config, checksum } = this.#coordination;
+    const { config, checksum, clock } = this.#coordination;
     const w = request.w ?? config.quorum.w;
     const problem = this.#problemWith(fields.key, w, 'w');
     if (problem !== undefined) return { kind: 'refused', ...problem };
-    this.#inFlight++;
+    let timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
+    if (!this.gate.tryEnter()) {
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      if (admission.kind === 'refused') return { kind: 'refused', ...refusals[admission.reason] };
+      timeoutMs -= admission.waitedMs;
+    }
+    const beganAtMs = clock.monotonicNow();
+    let isTypical = false;
     try {
       const dot = await this.#mint(request.context);
       if ('code' in dot) return dot;
       const record = encodeRecord({ ...fields, dot }, checksum);
-      const timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
       const strict = (request.quorumMode ?? config.quorumMode) === 'strict';
-      return await coordinateWrite(this.#coordination, record, { w, strict, timeoutMs });
+      const outcome = await coordinateWrite(this.#coordination, record, { w, strict, timeoutMs });
+      isTypical = outcome.kind === 'stored' && record.bytes.length <= typicalValueBytesMax;
+      return outcome;
     } catch (error) {
       // Nothing was sent yet: coordinateWrite itself never rejects.
       return { kind: 'refused', code: errorCodeOf(error), message: errorMessageOf(error) };
     } finally {
-      this.#inFlight--;
+      this.gate.leave(beganAtMs, isTypical);
     }
   }
 
@@ -150,10 +200,7 @@ export class Coordinator {
     name: 'r' | 'w',
   ): { readonly code: ErrorCode; readonly message: string } | undefined {
     const { n } = this.#coordination.config.quorum;
-    if (this.#stopping) return { code: 'STOPPING', message: 'this node is stopping; ask another' };
-    if (this.#inFlight >= limits.requestsInFlightMax) {
-      return { code: 'OVERLOADED', message: `${this.#inFlight} requests are under way; try again later` };
-    }
+    if (this.#stopping) return refusals.stopping;
     if (key.length === 0) return { code: 'MISSING_KEY', message: 'missing key' };
     if (key.length > limits.keyBytesMax) {
       return { code: 'KEY_TOO_LARGE', message: `a key has at most ${limits.keyBytesMax} bytes` };

@@ -12,6 +12,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { StoredRecord, Version, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { HintSummary, ScanCursor, StoreStatus } from '../storage/store.ts';
+import type { AdmissionStatus, WaitingClient } from './admission-gate.ts';
 import type { AntiEntropyStatus } from './anti-entropy-status.ts';
 import type { OperatorApi } from './operator-api.ts';
 
@@ -24,6 +25,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
   /** The newest version that the client has seen of this key: its write is stamped later. */
   readonly context?: Dot;
+  /** Who waits for the answer: what has not begun when it is gone does not begin. */
+  readonly client?: WaitingClient;
 }
 
 export interface PutRequest extends RequestOptions {
@@ -88,7 +91,7 @@ export interface KeyEntry {
   readonly digest: VersionDigest;
 }
 
-export interface ScanRequest extends Pick<RequestOptions, 'r' | 'timeoutMs'> {
+export interface ScanRequest extends Pick<RequestOptions, 'r' | 'timeoutMs' | 'client'> {
   readonly from: Token;
   readonly limit: number;
 }
@@ -234,6 +237,10 @@ export interface NodeApi {
   antiEntropy(): AntiEntropyStatus;
   peers(): readonly PeerStatus[];
   storage(): StoreStatus;
+  /** How many client requests are under way and wait, and how many may. */
+  admission(): AdmissionStatus;
+  /** So many requests wait that frontends should not read on from a connection that has one under way. */
+  readonly isCrowded: boolean;
   /** Counters since the start, by name. */
   counters(): Readonly<Record<string, number>>;
 }

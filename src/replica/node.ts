@@ -16,6 +16,7 @@ import type { Random } from '../ports/random.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import type { Store, StoreStatus } from '../storage/store.ts';
 import type { VouchedPartitions } from '../storage/vouched-partitions.ts';
+import type { AdmissionStatus } from './admission-gate.ts';
 import type { AntiEntropyStatus } from './anti-entropy-status.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { BackgroundTask } from './background-task.ts';
@@ -325,6 +326,14 @@ export class DynamoNode implements NodeApi {
 
   storage(): StoreStatus {
     return this.#options.store.status();
+  }
+
+  admission(): AdmissionStatus {
+    return this.#coordinator.gate.status;
+  }
+
+  get isCrowded(): boolean {
+    return this.#coordinator.gate.isCrowded;
   }
 
   counters(): Readonly<Record<string, number>> {
