@@ -57,6 +57,8 @@ export interface ConnectionContext {
   readonly limits: PipelineLimits;
   readonly load: FrontendLoad;
   readonly observer: Observer;
+  /** So many requests wait in the node that this connection should start no second one. */
+  readonly isCrowded: () => boolean;
   /** Serves a request whose turn has come; answers through the reply, sooner or later. */
   readonly serve: (reply: ClientReply) => void;
 }
@@ -222,7 +224,7 @@ export class ClientConnection {
   #mayStart(reply: ClientReply): boolean {
     const { limits } = this.#context;
     if (this.#writing || this.#running + this.#answered >= limits.pipelineMax) return false;
-    if (this.#running > 0 && !isRead(reply)) return false;
+    if (this.#running > 0 && (!isRead(reply) || this.#context.isCrowded())) return false;
     const reserved = (this.#running + 1) * limits.replyBytesMax;
     return this.#queuedBytes + reserved <= limits.outputBytesMax || this.#running + this.#answered === 0;
   }

@@ -41,6 +41,10 @@ export class ClientReply extends ServerResponse<IncomingMessage> implements KeyE
     return undefined;
   }
 
+  get isGone(): boolean {
+    return this.destroyed;
+  }
+
   receiveBody(load: FrontendLoad, bodyLimits: BodyLimits): IncomingBody {
     admitBody(this.req, this, bodyLimits.bodyBytesMax);
     return new BodyReader(this.req, this, load, bodyLimits);

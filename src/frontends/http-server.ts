@@ -97,7 +97,7 @@ export function createHttpFrontend(options: {
   };
   const timeouts = { ...defaultHttpTimeouts, ...config.timeouts };
   const { server, accept, close } = createGuardedServer(
-    { limits: pipeline, load, observer, serve },
+    { limits: pipeline, load, observer, isCrowded: () => node.isCrowded, serve },
     timeouts,
     {
       serve: servePlain,

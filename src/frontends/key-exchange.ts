@@ -21,6 +21,8 @@ export interface KeyExchange {
   readonly requestHeaders: IncomingHttpHeaders;
   /** The body, where it came together with its head and counts toward the budget already. */
   readonly wholeBody: Uint8Array | undefined;
+  /** The client has closed its connection: what has not begun for it need not begin. */
+  readonly isGone: boolean;
   /** Receives a body that is not here yet. Throws `VALUE_TOO_LARGE` for one that announces too much. */
   receiveBody(load: FrontendLoad, limits: BodyLimits): IncomingBody;
   /** Whether all clients together have taken enough of their replies for this much more. */

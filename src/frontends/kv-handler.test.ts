@@ -123,7 +123,8 @@ test('quorum, timeout, context and expiry of a request reach the coordinator', a
     body: 'x',
     headers: { 'X-Causal-Context': '"5-1-n2.x"' },
   });
-  const { key, value, ...rest } = node.puts[0] ?? assert.fail('no put');
+  const { key, value, client, ...rest } = node.puts[0] ?? assert.fail('no put');
+  assert.ok(client !== undefined, 'the coordinator can see whether the client has gone');
   assert.equal(Buffer.from(key).toString(), 'a');
   assert.equal(Buffer.from(value).toString(), 'x');
   assert.deepEqual(rest, {

@@ -126,7 +126,7 @@ export class KeyHandler {
 
   /** Reads and deletes have no use for the value, which a put fills in. */
   #requestOf(reply: KeyExchange, target: RequestTarget): Mutable<PutRequest> {
-    const request: Mutable<PutRequest> = { key: keyOfPath(target.path), value: noValue };
+    const request: Mutable<PutRequest> = { key: keyOfPath(target.path), value: noValue, client: reply };
     if (target.query !== '') {
       const { ttlMs, ...overrides } = parseRequestOptions(target.query, {
         replicas: this.#replicas,

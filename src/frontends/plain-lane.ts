@@ -60,6 +60,11 @@ export class PlainLane {
     this.#socket.destroy();
   }
 
+  /** Whether this is the request under way, and its client is still there. */
+  serves(exchange: PlainExchange): boolean {
+    return this.#exchange === exchange;
+  }
+
   mayQueue(bodyBytes: number): boolean {
     const { load, limits: pipeline } = this.#options.context;
     return load.outputBytes + bodyBytes <= pipeline.outputBytesTotalMax;
@@ -207,6 +212,10 @@ class PlainExchange implements KeyExchange {
 
   get wholeBody(): Uint8Array {
     return this.#request.body;
+  }
+
+  get isGone(): boolean {
+    return !this.#lane.serves(this);
   }
 
   receiveBody(): IncomingBody {

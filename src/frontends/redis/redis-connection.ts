@@ -134,6 +134,8 @@ export class RedisConnection {
   /** The client sends nothing more; what it has sent is still answered. */
   #onEnd(): void {
     this.#ended = true;
+    // Nearly always it has given up. Should it still listen, it is told what did not begin.
+    this.#session.isGone = true;
     if (this.#starved) this.stop();
   }
 
@@ -206,7 +208,7 @@ export class RedisConnection {
     const { limits } = this.#context;
     // A refusal needs nothing but its place in the queue.
     if (next.reply !== undefined || this.#running === 0) return true;
-    if (this.#aloneRuns || next.access === 'alone') return false;
+    if (this.#aloneRuns || next.access === 'alone' || this.#session.node.isCrowded) return false;
     const expectedBytes = next.access === 'read' ? (this.#running + 1) * this.#readBytes : 0;
     if (this.#doneBytes + expectedBytes > limits.outputBytesMax) return false;
     if (this.#runningBytes + next.requestBytes > limits.requestBytesMax) return false;
@@ -358,6 +360,7 @@ export class RedisConnection {
   #onClose(): void {
     const { figures } = this.#context;
     this.#closed = true;
+    this.#session.isGone = true;
     this.#held = undefined;
     figures.requestBytes -= this.#countedRequestBytes;
     figures.replyBytes -= this.#countedReplyBytes;

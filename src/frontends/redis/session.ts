@@ -5,6 +5,7 @@
  */
 
 import { errorMessageOf } from '../../core/errors.ts';
+import type { WaitingClient } from '../../replica/admission-gate.ts';
 import type { NodeApi, PutRequest, RequestOptions, WriteOutcome } from '../../replica/node-api.ts';
 import { CommandError, errorReply, type ProtocolVersion, type Reply } from './reply.ts';
 import { replyOfWrite } from './store-replies.ts';
@@ -40,7 +41,7 @@ export interface SessionOptions {
   readonly localAddress: string;
 }
 
-export class Session {
+export class Session implements WaitingClient {
   readonly id: number;
   readonly server: ServerView;
   readonly node: NodeApi;
@@ -53,6 +54,8 @@ export class Session {
   libraryVersion = '';
   /** The connection closes once everything up to this command is answered. */
   closing = false;
+  /** The client has closed its side: what has to wait for its turn need not begin. */
+  isGone = false;
   lastCommand = '';
   lastCommandAtMs: number;
   /** Fewest durable holders that a write of this connection had when it was answered, since the last `WAIT`. */
@@ -81,7 +84,7 @@ export class Session {
 
   /** Deletes, and throws a `CommandError` unless the tombstone is stored. */
   async mustDelete(request: RequestOptions & { readonly key: Uint8Array }): Promise<void> {
-    mustBeStored(await this.node.delete(request).then(this.#onWritten, onThrown));
+    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.#onWritten, onThrown));
   }
 
   /** Durable holders of every write that was answered since the last call; undefined before the first write. */

@@ -131,14 +131,14 @@ export const stringCommands: readonly Command[] = [
 ];
 
 function get(session: Session, words: Words): Promise<Reply> {
-  return session.node.get({ key: words[1] ?? none }).then(replyOfRead);
+  return session.node.get({ key: words[1] ?? none, client: session }).then(replyOfRead);
 }
 
 function set(session: Session, words: Words): Promise<Reply> {
   const key = words[1] ?? none;
   const value = words[2] ?? none;
-  if (words.length === 3) return session.put({ key, value });
-  return setWithOptions(session, { key, value }, words);
+  if (words.length === 3) return session.put({ key, value, client: session });
+  return setWithOptions(session, { key, value, client: session }, words);
 }
 
 async function setWithOptions(session: Session, request: Mutable<PutRequest>, words: Words): Promise<Reply> {
@@ -160,7 +160,7 @@ async function setWithOptions(session: Session, request: Mutable<PutRequest>, wo
     }
   }
   if (!wantsOld && !keepsExpiry) return session.put(request);
-  const outcome = await session.node.get({ key: request.key });
+  const outcome = await session.node.get({ key: request.key, client: session });
   const old = versionOf(outcome);
   const context: Dot | undefined = old?.dot ?? (outcome.kind === 'missing' ? outcome.digest?.dot : undefined);
   if (context !== undefined) request.context = context;
@@ -172,13 +172,13 @@ async function setWithOptions(session: Session, request: Mutable<PutRequest>, wo
 function setExpiring(session: Session, words: Words, unit: 'ex' | 'px'): Promise<Reply> {
   const about = { nowMs: session.server.wallNow(), command: unit === 'ex' ? 'setex' : 'psetex' };
   const expiresAtMs = expiryOf(unit, words[2], about);
-  return session.put({ key: words[1] ?? none, value: words[3] ?? none, expiresAtMs });
+  return session.put({ key: words[1] ?? none, value: words[3] ?? none, expiresAtMs, client: session });
 }
 
 async function getSeveral(session: Session, words: Words): Promise<Reply> {
   let bytes = 0;
   const values = await forEachKey(words.slice(1), async (key) => {
-    const reply = replyOfRead(await session.node.get({ key }));
+    const reply = replyOfRead(await session.node.get({ key, client: session }));
     if (reply.kind === 'error') throw new CommandError(reply.text);
     bytes += reply.kind === 'bulk' ? reply.value.length : 0;
     if (bytes > limits.clientOutputBytesMax) {
@@ -202,7 +202,7 @@ async function setSeveral(session: Session, words: Words): Promise<Reply> {
     // Of a key that is given twice the last value counts, whichever write would be quicker.
     const at = position.get(name) ?? pairs.length;
     position.set(name, at);
-    pairs[at] = { key, value: words[index + 1] ?? none };
+    pairs[at] = { key, value: words[index + 1] ?? none, client: session };
   }
   const replies = await forEachKey(pairs, (pair) => session.put(pair));
   const failures = replies.filter((reply) => reply.kind === 'error');
