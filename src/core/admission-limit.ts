@@ -42,8 +42,8 @@ const targetMsCeiling = 500;
 const leastTargetFactor = 1.25;
 /** One window shrinks the limit no further than this: its average may be a single pause. */
 const shrinkMin = 0.7;
-/** Far below the target there is room for a quarter more; near it a twentieth is tried. */
-const growth = { far: 1.25, near: 1.05 };
+/** Far below the target there is room for a quarter more; near it a tenth is tried. */
+const growth = { far: 1.25, near: 1.1 };
 /** Requests that take longer although few are under way are believed slowly: it may be a pause, too. */
 const usualWeightUp = 0.1;
 
@@ -62,7 +62,7 @@ export class AdmissionLimit {
     return Math.floor(this.#value);
   }
 
-  /** What requests take while few are under way; undefined before the first window. */
+  /** What requests take while few are under way; undefined before that was so. */
   get usualMs(): number | undefined {
     return this.#usualMs;
   }
@@ -96,8 +96,9 @@ export class AdmissionLimit {
   }
 
   #learnUsual(averageMs: number, areFew: boolean): void {
-    const usualMs = this.#usualMs;
-    if (usualMs === undefined || averageMs < usualMs) this.#usualMs = averageMs;
+    const usualMs = this.#usualMs ?? (areFew ? averageMs : undefined);
+    if (usualMs === undefined) return;
+    if (averageMs < usualMs) this.#usualMs = averageMs;
     else if (areFew) this.#usualMs = usualMs + usualWeightUp * (averageMs - usualMs);
   }
 
