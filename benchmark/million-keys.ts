@@ -20,7 +20,7 @@ import { parseArgs } from 'node:util';
 
 import { composeNode } from '../src/cli/compose-node.ts';
 import { freePorts } from '../src/cli/free-ports.ts';
-import { heapFlags } from '../src/cli/launch-node.ts';
+import { heapFlags } from '../src/cli/program-process.ts';
 import { serveSettings } from '../src/cli/serve-settings.ts';
 import { silentObserver } from '../src/ports/observer.ts';
 import type { DynamoNode } from '../src/replica/node.ts';
@@ -71,8 +71,9 @@ async function fill(
   dataDir: string,
 ): Promise<Pick<Report, 'putsPerSecond' | 'stallMsMax' | 'compactions' | 'snapshots'>> {
   const listen = { host: '127.0.0.1', port: 0 };
-  const settings = await serveSettings({ dataDir, listen, logFormat: 'text', logLevel: 'warn' }, () =>
-    Promise.resolve(listen),
+  const settings = await serveSettings(
+    { dataDir, listen, logFormat: 'text', logLevel: 'warn' },
+    { listen: () => Promise.resolve(listen), peerListen: () => Promise.resolve(listen), cores: 1 },
   );
   const running = await composeNode(settings, {
     observer: silentObserver,

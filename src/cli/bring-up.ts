@@ -9,7 +9,7 @@ import type { ClusterNode } from './cluster-settings.ts';
 import { nameOf } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
 import { launchNode, portProblem, type Launch } from './launch-node.ts';
-import { healthOf, processOf, readinessOf, type LocalCluster } from './local-cluster.ts';
+import { healthOf, mainProcessOf, readinessOf, type LocalCluster } from './local-cluster.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const defaultStartWaitMs = 60_000;
@@ -28,9 +28,9 @@ export async function bringUp(
   const alreadyRunning: ClusterNode[] = [];
   const toStart: ClusterNode[] = [];
   for (const node of nodes) {
-    ((await processOf(cluster, node)) === undefined ? toStart : alreadyRunning).push(node);
+    ((await mainProcessOf(cluster, node)) === undefined ? toStart : alreadyRunning).push(node);
   }
-  const portProblems = (await Promise.all(toStart.map(portProblem))).filter(
+  const portProblems = (await Promise.all(toStart.map((node) => portProblem(cluster, node)))).filter(
     (problem) => problem !== undefined,
   );
   if (portProblems.length > 0) throw new CommandFailure(`${portProblems.join('\n')}\nNothing was started.`);

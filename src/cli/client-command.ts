@@ -9,7 +9,7 @@ import { Command } from 'commander';
 
 import { limits } from '../core/limits.ts';
 import { formatAddress, type Address } from './address.ts';
-import { nodeOf } from './cluster-settings.ts';
+import { clientAddressOf, nodeOf, startedNodes } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
 import { parseInteger, parseNodeAddress } from './command-options.ts';
 import { healthOfAddress, type NodeAnswer } from './node-answer.ts';
@@ -43,15 +43,19 @@ export function clientCommand(name: string): Command {
 export async function chooseNode(options: ClientOptions): Promise<Address> {
   if (options.addr !== undefined) return options.addr;
   const settings = await readNodesFileOrDefault(options.config);
-  const candidates = options.node === undefined ? settings.nodes : [nodeOf(settings, options.node)];
-  const probes = candidates.map((node) => ({ node, answer: healthOfAddress(node.address) }));
+  const candidates = options.node === undefined ? startedNodes(settings) : [nodeOf(settings, options.node)];
+  const probes = candidates.map((node) => {
+    // Who names a worker means that very one; otherwise clients have the address that workers share.
+    const address = options.node === undefined ? clientAddressOf(node) : node.address;
+    return { node, address, answer: healthOfAddress(address) };
+  });
   const silent: string[] = [];
   const unwell: Address[] = [];
-  for (const { node, answer } of probes) {
+  for (const { node, address, answer } of probes) {
     const said: NodeAnswer = await answer;
-    if (said.kind === 'yes') return node.address;
-    if (said.kind === 'no') unwell.push(node.address);
-    else silent.push(`  ${node.id} at ${formatAddress(node.address)}: ${said.message}`);
+    if (said.kind === 'yes') return address;
+    if (said.kind === 'no') unwell.push(address);
+    else silent.push(`  ${node.id} at ${formatAddress(address)}: ${said.message}`);
   }
   // A node with a full disk still serves reads.
   const [first] = unwell;

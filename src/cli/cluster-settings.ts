@@ -18,17 +18,30 @@ import {
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { formatAddress, type Address } from './address.ts';
+import { membersOf, workersOf, type NodeEntry } from './worker-members.ts';
 
 export type Engine = 'log' | 'classic-level';
 export const engines: readonly Engine[] = ['log', 'classic-level'];
 
 export interface ClusterNode {
   readonly id: NodeId;
-  /** Where clients reach the node, and its peers too unless `peerAddress` is given. */
+  /** Where this very process is reached, by its peers too unless `peerAddress` is given. */
   readonly address: Address;
   readonly peerAddress: Address | undefined;
   readonly zone: string;
   readonly weight: number;
+  /** Undefined for a node that is one process. */
+  readonly worker: WorkerPlace | undefined;
+}
+
+/** One of several processes that are a node together, see `worker-members.ts`. */
+export interface WorkerPlace {
+  /** From 1 on. */
+  readonly number: number;
+  /** The node that it is a worker of, which is the id of the first. */
+  readonly node: NodeId;
+  /** Where clients reach one worker or another. */
+  readonly sharedAddress: Address;
 }
 
 export interface ClusterSettings {
@@ -95,13 +108,13 @@ export function nodeConfigOf(settings: ClusterSettings, id: NodeId): NodeConfig 
   };
 }
 
-/** A cluster of one, for `serve` without a `nodes.json`. */
-export function singleNodeSettings(id: NodeId, address: Address): ClusterSettings {
+/** A node alone, for `serve` without a `nodes.json`: every key is on one of its workers. */
+export function singleNodeSettings(entry: NodeEntry): ClusterSettings {
   return {
     path: undefined,
     clusterName: `${defaultClusterName}-single`,
-    nodes: [{ id, address, peerAddress: undefined, zone: '', weight: 1 }],
-    partitions: partitionsFor(1, 64),
+    nodes: membersOf([entry]),
+    partitions: partitionsFor(workersOf(entry), 64),
     quorum: { n: 1, r: 1, w: 1 },
     quorumMode: 'sloppy',
     valueBytesMax: limits.valueBytesDefault,
@@ -115,7 +128,30 @@ export function singleNodeSettings(id: NodeId, address: Address): ClusterSetting
   };
 }
 
+/** Where clients reach a node: all of its workers, where it has them. */
+export function clientAddressOf(node: ClusterNode): Address {
+  return node.worker?.sharedAddress ?? node.address;
+}
+
+/** Where a process listens for clients: for a worker its own address, and the one that it shares. */
+export function addressesOf(node: ClusterNode): string {
+  const shared = node.worker === undefined ? '' : ` and ${formatAddress(node.worker.sharedAddress)}`;
+  return `${formatAddress(node.address)}${shared}`;
+}
+
+/** The members that are processes to start and stop, their workers with them. */
+export function startedNodes(settings: ClusterSettings): readonly ClusterNode[] {
+  return settings.nodes.filter((node) => node.worker === undefined || node.worker.number === 1);
+}
+
+/** The members that a node is: its workers, or itself alone. */
+export function workersOfNode(settings: ClusterSettings, node: ClusterNode): readonly ClusterNode[] {
+  const { worker } = node;
+  if (worker === undefined) return [node];
+  return settings.nodes.filter((other) => other.worker?.node === worker.node);
+}
+
 /** `n1 (127.0.0.1:9001)`, as messages name a node. */
 export function nameOf(node: ClusterNode): string {
-  return `${node.id} (${formatAddress(node.address)})`;
+  return `${node.id} (${formatAddress(clientAddressOf(node))})`;
 }

@@ -3,7 +3,7 @@
 import { clusterCommand, waitOption, withExamples } from './command-options.ts';
 import { CommandFailure } from './command-failure.ts';
 import { stopNode } from './end-process.ts';
-import { chosenNodes, dataDirectoryOf, openLocalCluster, type ClusterLocation } from './local-cluster.ts';
+import { chosenNodes, openLocalCluster, processesOf, type ClusterLocation } from './local-cluster.ts';
 import { say } from './terminal.ts';
 
 /** A clean stop drains requests and writes a checkpoint: seconds, even with millions of keys. */
@@ -31,7 +31,7 @@ async function down(ids: readonly string[], options: DownOptions): Promise<void>
   const outcomes = await Promise.all(
     nodes.map(async (node) => ({
       node,
-      outcome: await stopNode(dataDirectoryOf(cluster, node), options.wait),
+      outcome: await stopNode(await processesOf(cluster, node), options.wait),
     })),
   );
   const remaining: string[] = [];

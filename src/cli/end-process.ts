@@ -1,35 +1,40 @@
-/** Ends a node's process and waits until the operating system says that it is gone. */
+/** Ends the processes of a node and waits until the operating system says that they are gone. */
 
-import { runningProcess, stillRuns, type RunningProcess } from './pid-file.ts';
+import { stillRuns, type RunningProcess } from './pid-file.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Longest wait for a process to vanish after SIGKILL: the kernel needs that much only when the disk hangs. */
+/** Longest wait for processes to vanish after SIGKILL: the kernel needs that much only when the disk hangs. */
 const killWaitMs = 5_000;
 
 export type EndOutcome = 'not-running' | 'ended' | 'killed' | 'still-running';
 
-/** Sends SIGKILL to the process that serves the directory. */
-export async function killNode(dataDirectory: string): Promise<EndOutcome> {
-  const running = await runningProcess(dataDirectory);
-  return running === undefined ? 'not-running' : kill(running);
+/** Sends SIGKILL to all of them. */
+export async function killNode(running: readonly RunningProcess[]): Promise<EndOutcome> {
+  return running.length === 0 ? 'not-running' : kill(running);
 }
 
-/** Sends SIGTERM and waits up to `boundMs` for a clean end, then SIGKILL. */
-export async function stopNode(dataDirectory: string, boundMs: number): Promise<EndOutcome> {
-  const running = await runningProcess(dataDirectory);
-  if (running === undefined) return 'not-running';
-  signal(running.pid, 'SIGTERM');
+/** Sends SIGTERM to the first, which ends the others, and waits up to `boundMs` for a clean end; then SIGKILL to all. */
+export async function stopNode(running: readonly RunningProcess[], boundMs: number): Promise<EndOutcome> {
+  const [first] = running;
+  if (first === undefined) return 'not-running';
+  signal(first.pid, 'SIGTERM');
   if (await goneWithin(running, boundMs)) return 'ended';
   return kill(running);
 }
 
-async function kill(running: RunningProcess): Promise<EndOutcome> {
-  signal(running.pid, 'SIGKILL');
+async function kill(running: readonly RunningProcess[]): Promise<EndOutcome> {
+  for (const { pid } of running) signal(pid, 'SIGKILL');
   return (await goneWithin(running, killWaitMs)) ? 'killed' : 'still-running';
 }
 
-function goneWithin(running: RunningProcess, boundMs: number): Promise<boolean> {
-  return waitUntil(async () => !(await stillRuns(running)), { boundMs });
+function goneWithin(running: readonly RunningProcess[], boundMs: number): Promise<boolean> {
+  return waitUntil(
+    async () => {
+      const run = await Promise.all(running.map(stillRuns));
+      return !run.includes(true);
+    },
+    { boundMs },
+  );
 }
 
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {

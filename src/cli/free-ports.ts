@@ -31,6 +31,17 @@ export async function firstFreePort(min: number, max: number): Promise<number | 
   return undefined;
 }
 
+/** The first of so many ports in a row that can be bound now; undefined when none were found. */
+export async function firstOfFreePorts(count: number): Promise<number | undefined> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const first = randomInt(portMin, portMax - count);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const free = await Promise.all(ports.map(canBind));
+    if (!free.includes(false)) return first;
+  }
+  return undefined;
+}
+
 function canBind(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -7,24 +7,18 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { extname, join } from 'node:path';
 
-import { formatAddress, type Address } from './address.ts';
-import { nameOf, type ClusterNode } from './cluster-settings.ts';
+import { formatAddress } from './address.ts';
+import { bindErrorOf } from './bind-error.ts';
+import { nameOf, workersOfNode, type ClusterNode } from './cluster-settings.ts';
 import { childEnvironment } from './compile-cache.ts';
-import { dataDirectoryOf, healthOf, processOf, type LocalCluster } from './local-cluster.ts';
+import { dataDirectoryOf, healthOf, mainProcessOf, type LocalCluster } from './local-cluster.ts';
 import { lastLines, logPathOf, prepareLog, sizeOf } from './node-log.ts';
+import { heapFlags, mainPath } from './program-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** Lines of its log that are shown when a node did not start. */
 const shownLogLines = 15;
-
-/**
- * A small young generation: under load a node with a million keys then takes 175 MiB instead of 210 at the same
- * throughput (benchmark/million-keys.ts), since what it holds for long lies outside the JavaScript heap.
- */
-export const heapFlags: readonly string[] = ['--max-semi-space-size=8'];
 
 export interface Launch {
   readonly node: ClusterNode;
@@ -35,9 +29,10 @@ export interface Launch {
 
 export type LaunchOutcome = { readonly ok: true } | { readonly ok: false; readonly message: string };
 
-/** Why a node's address cannot be bound now; undefined when it can. */
-export async function portProblem(node: ClusterNode): Promise<string | undefined> {
-  for (const address of [node.address, node.peerAddress]) {
+/** Why an address of a node or its workers cannot be bound now; undefined when all can. */
+export async function portProblem(cluster: LocalCluster, node: ClusterNode): Promise<string | undefined> {
+  const own = workersOfNode(cluster.settings, node).flatMap((worker) => [worker.address, worker.peerAddress]);
+  for (const address of [node.worker?.sharedAddress, ...own]) {
     if (address === undefined) continue;
     const code = await bindErrorOf(address);
     const text = formatAddress(address);
@@ -48,6 +43,12 @@ export async function portProblem(node: ClusterNode): Promise<string | undefined
     return `${text}, the address of ${node.id}, cannot be bound on this machine (${code}): all nodes of a local cluster run here`;
   }
   return undefined;
+}
+
+/** Whether the node answers, each of its workers where it has them. */
+async function allAnswer(cluster: LocalCluster, node: ClusterNode): Promise<boolean> {
+  const answers = await Promise.all(workersOfNode(cluster.settings, node).map(healthOf));
+  return answers.every(({ kind }) => kind !== 'silent');
 }
 
 /** Starts the process of a node that does not run. */
@@ -83,7 +84,7 @@ export async function launchNode(cluster: LocalCluster, node: ClusterNode): Prom
           if (hasEnded(child)) return true;
           // Another process may hold the port: only an answer of this very process counts.
           answered =
-            (await processOf(cluster, node))?.pid === child.pid && (await healthOf(node)).kind !== 'silent';
+            (await mainProcessOf(cluster, node))?.pid === child.pid && (await allAnswer(cluster, node));
           return answered;
         },
         { boundMs },
@@ -123,11 +124,6 @@ function spawnNode(cluster: LocalCluster, node: ClusterNode, dataDirectory: stri
   }
 }
 
-/** `main` beside this file: `.ts` in a checkout, `.js` in a package. */
-function mainPath(): string {
-  return join(import.meta.dirname, `main${extname(import.meta.filename)}`);
-}
-
 function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
@@ -135,14 +131,4 @@ function hasEnded(child: ChildProcess): boolean {
 function endOf(child: ChildProcess): string {
   if (child.signalCode !== null) return `ended by ${child.signalCode}`;
   return child.exitCode === null ? 'no process could be made' : `exit code ${child.exitCode}`;
-}
-
-function bindErrorOf(address: Address): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve('code' in error ? String(error.code) : error.message));
-    server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
-      server.close(() => resolve(undefined));
-    });
-  });
 }

@@ -5,17 +5,25 @@
  *   <data-dir>/<id>/node.pid    which process serves it (`pid-file.ts`)
  *   <data-dir>/<id>/node.log    what that process said (`node-log.ts`)
  *
- * Nothing else is kept: whether a node runs is asked of the operating system and of the node each time, so
+ * A node with workers has their folders in its own (`worker-folders.ts`), and one log for all. Nothing else is kept: whether a node runs is asked of the operating system and of the node each time, so
  * two terminals, a crash or a reboot cannot leave a wrong picture behind.
  */
 
 import { join, resolve } from 'node:path';
 
-import { nodeOf, type ClusterNode, type ClusterSettings } from './cluster-settings.ts';
+import {
+  nodeOf,
+  startedNodes,
+  workersOfNode,
+  type ClusterNode,
+  type ClusterSettings,
+} from './cluster-settings.ts';
+import { UsageFailure } from './command-failure.ts';
 import { healthOfAddress, readinessOfAddress, type NodeAnswer } from './node-answer.ts';
 import { nodesFilePath } from './nodes-file-choice.ts';
 import { readNodesFile } from './nodes-file.ts';
-import { runningProcess, type RunningProcess } from './pid-file.ts';
+import { pidFileName, runningProcess, workersPidFileName, type RunningProcess } from './pid-file.ts';
+import { workerDirectory } from './worker-folders.ts';
 
 export const defaultDataRoot = 'data';
 
@@ -42,16 +50,45 @@ export async function openLocalCluster(location: ClusterLocation): Promise<Local
 }
 
 export function dataDirectoryOf(cluster: LocalCluster, node: ClusterNode): string {
-  return join(cluster.dataRoot, node.id);
+  const { worker } = node;
+  if (worker === undefined) return join(cluster.dataRoot, node.id);
+  return workerDirectory(join(cluster.dataRoot, worker.node), worker.number);
 }
 
-/** The nodes of those ids in the order given, or all nodes; throws `CONFIG_INVALID` for an unknown id. */
+/**
+ * The nodes of those ids in the order given, or all nodes. Throws `CONFIG_INVALID` for an unknown id, and `UsageFailure`
+ * for a worker, which comes and goes with its node.
+ */
 export function chosenNodes(cluster: LocalCluster, ids: readonly string[]): readonly ClusterNode[] {
-  if (ids.length === 0) return cluster.settings.nodes;
-  return [...new Set(ids)].map((id) => nodeOf(cluster.settings, id));
+  if (ids.length === 0) return startedNodes(cluster.settings);
+  return [...new Set(ids)].map((id) => {
+    const node = nodeOf(cluster.settings, id);
+    const { worker } = node;
+    if (worker === undefined || worker.number === 1) return node;
+    throw new UsageFailure(`${id} is a worker of ${worker.node}: name that, which is all of its workers.`);
+  });
 }
 
-/** The process that serves a node's data directory now, if any. */
+/** The process to signal when a node is to end: the node's own, or the one that started its workers. */
+export function mainProcessOf(cluster: LocalCluster, node: ClusterNode): Promise<RunningProcess | undefined> {
+  return runningProcess(
+    dataDirectoryOf(cluster, node),
+    node.worker === undefined ? pidFileName : workersPidFileName,
+  );
+}
+
+/** All processes of a node that run: the one to signal first, and its workers where it has them. */
+export async function processesOf(
+  cluster: LocalCluster,
+  node: ClusterNode,
+): Promise<readonly RunningProcess[]> {
+  const main = mainProcessOf(cluster, node);
+  const workers = node.worker === undefined ? [] : workersOfNode(cluster.settings, node);
+  const found = await Promise.all([main, ...workers.map((worker) => processOf(cluster, worker))]);
+  return found.filter((running) => running !== undefined);
+}
+
+/** The process that serves a member's data directory now, if any. */
 export function processOf(cluster: LocalCluster, node: ClusterNode): Promise<RunningProcess | undefined> {
   return runningProcess(dataDirectoryOf(cluster, node));
 }

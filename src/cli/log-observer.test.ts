@@ -43,3 +43,14 @@ test('lines below the level are left out', () => {
   observer.log('warn', 'x', 'shown');
   assert.equal(lines.length, 1);
 });
+
+test('what every line is to have is in each of them, and a line may say otherwise', () => {
+  const lines: string[] = [];
+  const write = (line: string): void => void lines.push(line);
+  const fields = { node: 'n1-2' };
+  const observer = createLogObserver({ format: 'text', level: 'info', write, nowMs: () => 0, fields });
+  observer.log('info', 'a.b', 'c', { peer: 'n2' });
+  observer.log('info', 'a.b', 'c', { node: 'n3' });
+  assert.match(lines[0] ?? '', / {2}node=n1-2 {2}peer=n2\n$/);
+  assert.match(lines[1] ?? '', / {2}node=n3\n$/);
+});

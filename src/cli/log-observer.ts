@@ -18,6 +18,8 @@ export interface LogObserverOptions {
   readonly level: LogLevel;
   readonly write: (line: string) => void;
   readonly nowMs: () => number;
+  /** What every line has besides. */
+  readonly fields?: LogFields;
 }
 
 /** An observer that writes lines; counters are kept by the node itself. */
@@ -28,7 +30,7 @@ export function createLogObserver(options: LogObserverOptions): Observer {
     log(level, event, message, fields = {}) {
       if (logLevels.indexOf(level) < least) return;
       const time = new Date(options.nowMs()).toISOString();
-      options.write(`${format({ time, level, event, message, fields })}\n`);
+      options.write(`${format({ time, level, event, message, fields: { ...options.fields, ...fields } })}\n`);
     },
     count() {},
   };

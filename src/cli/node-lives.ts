@@ -17,6 +17,7 @@ import { createRedisFrontend } from '../frontends/redis/redis-server.ts';
 import { classicLevelFolder } from '../platform/classic-level-store.ts';
 import type { FileDisk } from '../platform/file-disk.ts';
 import { httpProtocol, SharedPort, type PortProtocol } from '../platform/port-sharing.ts';
+import { canReusePort } from '../platform/reuse-port.ts';
 import type { SystemClock } from '../platform/system-clock.ts';
 import type { SystemRandom } from '../platform/system-random.ts';
 import { TcpTransport } from '../platform/tcp-transport.ts';
@@ -31,7 +32,7 @@ import { snapshotDirectory } from '../storage/checkpoint-file.ts';
 import type { KnownPeers } from '../storage/known-peers.ts';
 import { logDirectory } from '../storage/segment-name.ts';
 import type { Store } from '../storage/store.ts';
-import type { Address } from './address.ts';
+import { formatAddress, type Address } from './address.ts';
 import { ClosingOrder } from './closing-order.ts';
 import type { ServeSettings } from './serve-settings.ts';
 import { packageVersion } from './version.ts';
@@ -133,7 +134,7 @@ async function serveAs(
   address: Address | undefined,
 ): Promise<ServingLife> {
   const { settings, store, clock, random, observer } = parts;
-  const { config, peerListen } = settings;
+  const { config, peerListen, sharedListen } = settings;
   const listen = address ?? settings.listen;
   const closing = new ClosingOrder();
   try {
@@ -199,6 +200,17 @@ async function serveAs(
       await peerPort.listen();
       closing.add(() => Promise.resolve(peerPort.close()));
     }
+    if (sharedListen !== undefined && sharesPort(settings, observer)) {
+      const sharedPort = new SharedPort({
+        ...sharedListen,
+        reusePort: canReusePort(process.platform),
+        protocols: [redisOnPort, http],
+        clock,
+        observer,
+      });
+      await sharedPort.listen();
+      closing.add(() => Promise.resolve(sharedPort.close()));
+    }
     return {
       node,
       address: { host: listen.host, port },
@@ -209,6 +221,17 @@ async function serveAs(
     await closing.closeAll();
     throw error;
   }
+}
+
+/** Where a port cannot be shared the first worker has it, and the others are reached at their own. */
+function sharesPort({ node, listen }: ServeSettings, observer: Observer): boolean {
+  if (canReusePort(process.platform) || node.worker?.number === 1) return true;
+  observer.log(
+    'warn',
+    'worker.port-not-shared',
+    `this system cannot share a port among processes: clients reach this worker at ${formatAddress(listen)} only`,
+  );
+  return false;
 }
 
 function peerAddresses(settings: ServeSettings): ConstructorParameters<typeof TcpTransport>[0]['peers'] {

@@ -12,9 +12,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { defaultClusterName, defaultScrubMs, defaultVnodes, partitionsFor } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { ClusterNode, ClusterSettings } from './cluster-settings.ts';
+import type { ClusterSettings } from './cluster-settings.ts';
 import { contradictionsOf, quorumOf, timingOf, warningsOf } from './nodes-checks.ts';
 import { checkShape, type NodesFile } from './nodes-schema.ts';
+import { membersOf } from './worker-members.ts';
 
 /** Reads and checks a file; throws `CONFIG_INVALID` with every problem found. */
 export async function readNodesFile(path: string): Promise<ClusterSettings> {
@@ -56,13 +57,8 @@ function settingsOf(file: NodesFile, path: string): ClusterSettings {
   return {
     path,
     clusterName: file.clusterName ?? defaultClusterName,
-    nodes: file.nodes.map((node): ClusterNode => ({
-      id: node.id,
-      address: node.addr,
-      peerAddress: node.peerAddr,
-      zone: node.zone ?? '',
-      weight: node.weight ?? 1,
-    })),
+    nodes: membersOf(file.nodes),
+    // Of the nodes, not of their workers: their number then stays when workers are added.
     partitions: file.partitions ?? partitionsFor(file.nodes.length, file.vnodes ?? defaultVnodes),
     quorum: quorumOf(file),
     quorumMode: file.quorumMode ?? 'sloppy',

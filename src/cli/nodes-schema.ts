@@ -56,6 +56,7 @@ const nodeSchema = z.strictObject(
       .gt(0, { error: 'must be a number above 0, up to 1000' })
       .max(1000, { error: 'must be a number above 0, up to 1000' })
       .optional(),
+    workers: integer(1, limits.workersMax).optional(),
   },
   { error: 'must be an object such as {"id":"n1","addr":"127.0.0.1:9001"}' },
 );

@@ -18,6 +18,8 @@ import { isRunning, ownIdentity } from '../platform/process-identity.ts';
 import { startMarkOf } from './start-mark.ts';
 
 export const pidFileName = 'node.pid';
+/** The same for the process that starts the workers of a node, each of which has a `node.pid` of its own. */
+export const workersPidFileName = 'workers.pid';
 
 const pidFileSchema = z.object({
   pid: z.int().positive(),
@@ -31,14 +33,18 @@ const pidFileSchema = z.object({
 export type RunningProcess = z.infer<typeof pidFileSchema>;
 
 /** Says that this process serves the data directory. */
-export async function writePidFile(dataDirectory: string, address: string): Promise<void> {
+export async function writePidFile(
+  dataDirectory: string,
+  address: string,
+  name = pidFileName,
+): Promise<void> {
   const content: RunningProcess = {
     ...ownIdentity(),
     startMark: await startMarkOf(process.pid),
     address,
     startedAtMs: Date.now(),
   };
-  const path = join(dataDirectory, pidFileName);
+  const path = join(dataDirectory, name);
   const temporaryPath = `${path}.${process.pid}`;
   await mkdir(dataDirectory, { recursive: true });
   await writeFile(temporaryPath, `${JSON.stringify(content)}\n`);
@@ -46,14 +52,17 @@ export async function writePidFile(dataDirectory: string, address: string): Prom
 }
 
 /** Removes the file unless it names another process. */
-export async function removePidFile(dataDirectory: string): Promise<void> {
-  const written = await readPidFile(dataDirectory);
-  if (written?.pid === process.pid) await rm(join(dataDirectory, pidFileName), { force: true });
+export async function removePidFile(dataDirectory: string, name = pidFileName): Promise<void> {
+  const written = await readPidFile(dataDirectory, name);
+  if (written?.pid === process.pid) await rm(join(dataDirectory, name), { force: true });
 }
 
 /** The process that serves the data directory now; undefined when none does. */
-export async function runningProcess(dataDirectory: string): Promise<RunningProcess | undefined> {
-  const written = await readPidFile(dataDirectory);
+export async function runningProcess(
+  dataDirectory: string,
+  name = pidFileName,
+): Promise<RunningProcess | undefined> {
+  const written = await readPidFile(dataDirectory, name);
   return written !== undefined && (await stillRuns(written)) ? written : undefined;
 }
 
@@ -64,9 +73,9 @@ export async function stillRuns(found: RunningProcess): Promise<boolean> {
 }
 
 /** What the file says, whether or not it is still true; undefined when there is none that can be read. */
-async function readPidFile(dataDirectory: string): Promise<RunningProcess | undefined> {
+async function readPidFile(dataDirectory: string, name: string): Promise<RunningProcess | undefined> {
   try {
-    return pidFileSchema.parse(JSON.parse(await readFile(join(dataDirectory, pidFileName), 'utf8')));
+    return pidFileSchema.parse(JSON.parse(await readFile(join(dataDirectory, name), 'utf8')));
   } catch {
     // Missing, or torn by a power cut: either way it names no process that could still run.
     return undefined;

@@ -24,3 +24,17 @@ test('help names every command, and each command has a description and examples'
     assert.match(helpOf(command), new RegExp(`Examples:\\n {2}\\$ mini-dynamo ${name}\\b`));
   }
 });
+
+test('a number of workers that cannot be is refused with what is allowed', async () => {
+  for (const count of ['0', '-1', '65', '1e9', '1.5', 'many', '']) {
+    const program = createProgram();
+    let said = '';
+    for (const command of [program, ...program.commands]) {
+      command.configureOutput({ writeErr: (part) => (said += part) });
+    }
+    await assert.rejects(program.parseAsync(['serve', '--workers', count], { from: 'user' }), {
+      exitCode: 1,
+    });
+    assert.match(said, /--workers <count>.* is invalid\. Give auto, or a whole number from 1 to 64\./);
+  }
+});

@@ -1,7 +1,6 @@
 /** `mini-dynamo ps`: which nodes run, as the operating system and they themselves say. */
 
-import { formatAddress } from './address.ts';
-import type { ClusterNode } from './cluster-settings.ts';
+import { addressesOf, type ClusterNode } from './cluster-settings.ts';
 import { clusterCommand, withExamples } from './command-options.ts';
 import {
   healthOf,
@@ -28,7 +27,7 @@ async function rowOf(cluster: LocalCluster, node: ClusterNode): Promise<readonly
   const [running, state] = await Promise.all([processOf(cluster, node), stateOf(node)]);
   const uptime = running === undefined ? '-' : formatDuration(Date.now() - running.startedAtMs);
   const described = running === undefined ? strangerOr(state) : state.text;
-  return [node.id, formatAddress(node.address), String(running?.pid ?? '-'), uptime, described];
+  return [node.id, addressesOf(node), String(running?.pid ?? '-'), uptime, described];
 }
 
 interface State {

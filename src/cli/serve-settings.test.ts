@@ -28,7 +28,14 @@ after(() => rm(folder, { recursive: true }));
 function settingsFor(
   options: Omit<ServeOptions, 'logFormat' | 'logLevel'>,
 ): ReturnType<typeof serveSettings> {
-  return serveSettings({ ...options, ...logging }, () => Promise.resolve({ host: '127.0.0.1', port: 9007 }));
+  return serveSettings(
+    { ...options, ...logging },
+    {
+      listen: () => Promise.resolve({ host: '127.0.0.1', port: 9007 }),
+      peerListen: () => Promise.resolve({ host: '127.0.0.1', port: 19_000 }),
+      cores: 4,
+    },
+  );
 }
 
 test('without arguments one node serves alone at the address that was free', async () => {
@@ -84,4 +91,76 @@ test('a port for peers needs an address under which they find it', async () => {
     settingsFor({ id: 'n1', config, peerListen: { host: '', port: 9102 } }),
     /--peer-listen needs a "peerAddr" of n1/,
   );
+});
+
+test('a node alone with workers shares its address among them, at peer ports that were free', async () => {
+  const first = await settingsFor({ workers: 3 });
+  assert.equal(first.workers, 3);
+  assert.equal(first.config.id, 'n1');
+  assert.deepEqual(first.sharedListen, { host: '127.0.0.1', port: 9007 });
+  assert.deepEqual(first.listen, { host: '127.0.0.1', port: 19_000 });
+  assert.equal(first.dataDirectory, join('data', 'standalone', 'n1'));
+  // Each key on one of them: the promise of a node alone, on more cores.
+  assert.deepEqual(first.config.quorum, { n: 1, r: 1, w: 1 });
+
+  const third = await settingsFor({
+    workers: 3,
+    worker: 3,
+    listen: { host: '', port: 8000 },
+    peerListen: { host: '127.0.0.1', port: 19_500 },
+    dataDir: '/srv/n1',
+  });
+  assert.equal(third.config.id, 'n1-3');
+  assert.deepEqual(third.config.members, first.config.members);
+  assert.deepEqual(third.sharedListen, { host: '', port: 8000 });
+  assert.deepEqual(third.listen, { host: '127.0.0.1', port: 19_502 });
+  assert.equal(third.dataDirectory, join('/srv/n1', 'worker-3'));
+});
+
+test('auto is one worker for each core', async () => {
+  assert.equal((await settingsFor({ workers: 'auto' })).workers, 4);
+});
+
+test('one worker alone is a node as it was before there were any', async () => {
+  const settings = await settingsFor({ workers: 1 });
+  assert.equal(settings.sharedListen, undefined);
+  assert.deepEqual(settings.config, (await settingsFor({})).config);
+});
+
+test('ports that would differ from worker to worker, or that there are not, are refused', async () => {
+  const anywhere = { host: '127.0.0.1', port: 0 };
+  await assert.rejects(
+    settingsFor({ workers: 2, listen: anywhere }),
+    /--listen needs a port for several workers/,
+  );
+  await assert.rejects(settingsFor({ workers: 2, peerListen: anywhere }), /--peer-listen needs a port/);
+  await assert.rejects(
+    settingsFor({ workers: 3, peerListen: { host: '127.0.0.1', port: 65_534 } }),
+    /has port 65534, but must have one up to 65533/,
+  );
+  await assert.rejects(settingsFor({ peerListen: anywhere }), /a node alone has no peers/);
+  await assert.rejects(settingsFor({ workers: 2, worker: 3 }), /--worker 3: n1 has 2 of them/);
+});
+
+test('the file says how many workers a node has, because its peers must know them', async () => {
+  const path = join(folder, 'workers.json');
+  const nodes = [
+    { id: 'n1', addr: '127.0.0.1:9001', peerAddr: '127.0.0.1:9100', workers: 2 },
+    { id: 'n2', addr: '127.0.0.1:9002' },
+  ];
+  await writeFile(path, JSON.stringify({ nodes, n: 2 }));
+  assert.equal((await settingsFor({ id: 'n1', config: path })).workers, 2);
+  assert.equal((await settingsFor({ id: 'n1', config: path, workers: 2 })).workers, 2);
+  const second = await settingsFor({ id: 'n1', config: path, worker: 2 });
+  assert.equal(second.config.id, 'n1-2');
+  assert.equal(second.dataDirectory, join('data', 'n1', 'worker-2'));
+  assert.equal((await settingsFor({ id: 'n2', config: path })).workers, 1);
+
+  await assert.rejects(
+    settingsFor({ id: 'n1', config: path, workers: 'auto' }),
+    /--workers auto is 4 here, and .*workers\.json gives n1 2: .* write "workers": 4 at n1 in the file of every node/,
+  );
+  await assert.rejects(settingsFor({ id: 'n2', config: path, workers: 3 }), /write "workers": 3 at n2/);
+  await assert.rejects(settingsFor({ id: 'n1-2', config: path }), /n1-2 is a worker of n1.*serve --id n1/);
+  await assert.rejects(settingsFor({ config: path }), /with --id \(n1, n2\)/);
 });

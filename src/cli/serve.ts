@@ -1,26 +1,37 @@
 /**
- * `mini-dynamo serve`: one node in this process, until it is told to stop.
+ * `mini-dynamo serve`: one node in this process, until it is told to stop; or one worker of a node (`serve-workers.ts`).
  *
  * SIGINT and SIGTERM end it cleanly within a bound (a second one at once): it stops accepting, answers
  * what is under way and closes its store with a checkpoint. A failed sync of the log ends it with exit code
  * 1, because only a restart can tell what the disk really holds.
  */
 
+import { availableParallelism } from 'node:os';
+
 import { Command, InvalidArgumentError, Option } from 'commander';
 
 import type { Durability } from '../core/config.ts';
 import { errorMessageOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Observer } from '../ports/observer.ts';
 import { formatAddress, localAddressOf, parseListenAddress, type Address } from './address.ts';
 import { durabilityForm, engines, formatDurability, parseDurability } from './cluster-settings.ts';
 import { CommandFailure, exitCodes } from './command-failure.ts';
-import { urlOf, withExamples } from './command-options.ts';
+import { parseInteger, urlOf, withExamples } from './command-options.ts';
 import { saveCompileCache } from './compile-cache.ts';
 import type { RunningNode } from './compose-node.ts';
-import { firstFreePort } from './free-ports.ts';
+import { firstFreePort, firstOfFreePorts } from './free-ports.ts';
 import { createLogObserver, logFormats, logLevels } from './log-observer.ts';
-import { serveSettings, type ServeOptions, type ServeSettings } from './serve-settings.ts';
+import {
+  serveSettings,
+  type FreeAddresses,
+  type ServeOptions,
+  type ServeSettings,
+  type WorkerCount,
+} from './serve-settings.ts';
 import { say } from './terminal.ts';
+import { openWorkerChannel } from './worker-channel.ts';
+import { checkWorkerFolders } from './worker-folders.ts';
 
 /** Shorter than the 20 s that `down`, and the 30 s that compose, wait before they kill. */
 const stopBoundMs = 15_000;
@@ -45,6 +56,12 @@ export const serveCommand = withExamples(
     .option('-d, --data-dir <folder>', 'where this node keeps its data (default: data/<id>)')
     .option('--durability <level>', durabilityForm, parseDurabilityOption)
     .addOption(new Option('--engine <name>', 'storage engine').choices(engines))
+    .option(
+      '--workers <count>',
+      'how many processes the node is: a number, or auto for one per core',
+      parseWorkers,
+    )
+    .addOption(new Option('--worker <number>').argParser(parseInteger(1, limits.workersMax)).hideHelp())
     .option('--no-anti-entropy', 'do not compare with other owners: hints and read repair alone')
     .addOption(
       new Option('--log-format <format>', 'of the lines on standard error')
@@ -58,35 +75,82 @@ export const serveCommand = withExamples(
   [
     ['serve', 'one node that can be tried at once'],
     ['serve --id n1 --config nodes.json', 'n1 of a cluster, data in data/n1'],
+    ['serve --workers auto', 'one worker for each core, all at one address'],
     ['serve --id n1 -c nodes.json --listen 0.0.0.0:9001 -d /var/lib/n1 --durability interval:50', ''],
   ],
 );
 
 async function serve(options: ServeOptions): Promise<void> {
-  const settings = await serveSettings(options, standaloneAddress);
+  const settings = await serveSettings(options, freeAddresses);
+  const isWorker = options.worker !== undefined;
   const observer = createLogObserver({
     format: options.logFormat,
     level: options.logLevel,
     write: (line) => process.stderr.write(line),
     nowMs: Date.now,
+    // Workers write to one log.
+    ...(isWorker && { fields: { node: settings.config.id } }),
   });
-  for (const warning of settings.warnings) observer.log('warn', 'config.suspicious', warning);
   dieOfSurprises(observer);
-  await untilStopped(settings, observer);
+  if (isWorker) return untilStopped(settings, observer, askedAsWorker(observer));
+  for (const warning of settings.warnings) observer.log('warn', 'config.suspicious', warning);
+  if (settings.workers > 1) {
+    const { serveWorkers } = await import('./serve-workers.ts');
+    process.exit(await serveWorkers(settings, observer, (address) => whatToTry(settings, address)));
+  }
+  const { dataDirectory, config } = settings;
+  await checkWorkerFolders({ dataDirectory, workers: 1, hasCopies: config.quorum.n > 1 });
+  await untilStopped(settings, observer, askedBySignal());
 }
 
-/** Runs the node; resolves once it has stopped cleanly. */
-async function untilStopped(settings: ServeSettings, observer: Observer): Promise<void> {
-  const asked = Promise.withResolvers<NodeJS.Signals>();
-  const life: { running?: RunningNode } = {};
+/** Who asks this process to stop, and who wants to know that it serves. */
+interface Asking {
+  readonly asked: Promise<string>;
+  serving(): void;
+}
+
+function askedBySignal(): Asking {
+  const asked = Promise.withResolvers<string>();
+  let isServing = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
       // Before it serves there is nothing to drain, and the second time somebody is in a hurry.
-      if (life.running === undefined) process.exit(exitCodes.ok);
+      if (!isServing) process.exit(exitCodes.ok);
       process.once(signal, () => process.exit(exitCodes.failed));
       asked.resolve(signal);
     });
   }
+  return { asked: asked.promise, serving: () => void (isServing = true) };
+}
+
+/** The same for a worker, which may be asked by signals, by the process that started it, or by both. */
+function askedAsWorker(observer: Observer): Asking {
+  const asked = Promise.withResolvers<string>();
+  let isServing = false;
+  const ask = (by: string): void => {
+    if (!isServing) process.exit(exitCodes.ok);
+    asked.resolve(by);
+  };
+  const channel = openWorkerChannel({
+    onStop: () => ask('asked to stop'),
+    onOrphaned: () => {
+      observer.log('error', 'worker.orphaned', 'the process that started this worker is gone; ending');
+      process.exit(exitCodes.failed);
+    },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ask(signal));
+  return {
+    asked: asked.promise,
+    serving: () => {
+      isServing = true;
+      channel.serving();
+    },
+  };
+}
+
+/** Runs the node; resolves once it has stopped cleanly. */
+async function untilStopped(settings: ServeSettings, observer: Observer, asking: Asking): Promise<void> {
+  const life: { running?: RunningNode } = {};
   // The node's parts take half a second to load, which the other commands need not spend.
   const { composeNode } = await import('./compose-node.ts');
   const running = await composeNode(settings, {
@@ -95,9 +159,10 @@ async function untilStopped(settings: ServeSettings, observer: Observer): Promis
   });
   life.running = running;
   announce(settings, running, observer);
+  asking.serving();
   saveCompileCache();
-  const signal = await asked.promise;
-  observer.log('info', 'node.stopping', `${signal}: answering what is under way and closing the store`);
+  const reason = await asking.asked;
+  observer.log('info', 'node.stopping', `${reason}: answering what is under way and closing the store`);
   const bound = setTimeout(() => {
     observer.log('error', 'node.stop_too_slow', `not stopped within ${stopBoundMs} ms; ending at once`);
     process.exit(exitCodes.failed);
@@ -111,7 +176,6 @@ async function untilStopped(settings: ServeSettings, observer: Observer): Promis
 
 function announce(settings: ServeSettings, running: RunningNode, observer: Observer): void {
   const { config, dataDirectory, durability, engine } = settings;
-  const address = localAddressOf(running.address);
   const { n, r, w } = config.quorum;
   observer.log('info', 'node.started', `${config.id} serves ${formatAddress(running.address)}`, {
     cluster: config.clusterName,
@@ -124,10 +188,16 @@ function announce(settings: ServeSettings, running: RunningNode, observer: Obser
     incarnation: running.node.incarnation,
     keys: running.node.storage().keys,
   });
-  if (!settings.standalone) return;
+  if (settings.workers === 1) whatToTry(settings, localAddressOf(running.address));
+}
+
+/** For who has started a node alone to see what it does. */
+function whatToTry({ config, dataDirectory, standalone, workers }: ServeSettings, address: Address): void {
+  if (!standalone) return;
   const url = urlOf(address);
   const where = address.port === standalonePortMin ? '' : ` --addr ${formatAddress(address)}`;
-  say(`${config.id} serves ${url} on its own, with its data in ${dataDirectory}. Ctrl+C stops it.`);
+  const by = workers === 1 ? 'on its own' : `with ${workers} workers, each key on one of them`;
+  say(`${config.id} serves ${url} ${by}, with its data in ${dataDirectory}. Ctrl+C stops it.`);
   say('');
   say('Try:');
   say(`  curl -i -X PUT --data-binary hello ${url}/kv/greeting`);
@@ -163,12 +233,29 @@ function dieOfSurprises(observer: Observer): void {
   process.on('unhandledRejection', die('unhandled_rejection'));
 }
 
-async function standaloneAddress(): Promise<Address> {
-  const port = await firstFreePort(standalonePortMin, standalonePortMax);
-  if (port !== undefined) return { host: standaloneHost, port };
-  throw new CommandFailure(
-    `all ports from ${standalonePortMin} to ${standalonePortMax} are in use: give one with --listen ${standaloneHost}:<port>`,
-  );
+const freeAddresses: FreeAddresses = {
+  async listen() {
+    const port = await firstFreePort(standalonePortMin, standalonePortMax);
+    if (port !== undefined) return { host: standaloneHost, port };
+    throw new CommandFailure(
+      `all ports from ${standalonePortMin} to ${standalonePortMax} are in use: give one with --listen ${standaloneHost}:<port>`,
+    );
+  },
+  async peerListen(workers) {
+    const port = await firstOfFreePorts(workers);
+    if (port !== undefined) return { host: standaloneHost, port };
+    throw new CommandFailure(
+      `no ${workers} free ports in a row were found: give the first with --peer-listen ${standaloneHost}:<port>`,
+    );
+  },
+  cores: availableParallelism(),
+};
+
+function parseWorkers(text: string): WorkerCount {
+  const count = Number(text);
+  if (text === 'auto') return text;
+  if (/^[0-9]{1,3}$/.test(text) && count >= 1 && count <= limits.workersMax) return count;
+  throw new InvalidArgumentError(`Give auto, or a whole number from 1 to ${limits.workersMax}.`);
 }
 
 function parseListen(text: string): Address {

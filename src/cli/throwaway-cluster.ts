@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { bringUp, defaultStartWaitMs } from './bring-up.ts';
-import { nodeOf, type ClusterNode } from './cluster-settings.ts';
+import { nodeOf, startedNodes, type ClusterNode } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
 import { killNode, stopNode, type EndOutcome } from './end-process.ts';
 import { freePorts } from './free-ports.ts';
 import { KeyClient } from './key-client.ts';
-import { dataDirectoryOf, openLocalCluster, type LocalCluster } from './local-cluster.ts';
+import { dataDirectoryOf, openLocalCluster, processesOf, type LocalCluster } from './local-cluster.ts';
 import { waitUntil } from './wait-until.ts';
 
 const stopWaitMs = 20_000;
@@ -83,7 +83,7 @@ export class ThrowawayCluster {
 
   /** Starts all nodes, or these, and waits until they answer. */
   async start(...ids: readonly string[]): Promise<void> {
-    const nodes = ids.length === 0 ? this.nodes : ids.map((id) => this.node(id));
+    const nodes = ids.length === 0 ? startedNodes(this.local.settings) : ids.map((id) => this.node(id));
     await bringUp(this.local, nodes, defaultStartWaitMs);
   }
 
@@ -102,12 +102,13 @@ export class ThrowawayCluster {
 
   /** SIGKILL to all of these at once. */
   async kill(...ids: readonly string[]): Promise<void> {
-    await Promise.all(ids.map((id) => killNode(this.dataDirectory(id))));
+    const running = await Promise.all(ids.map((id) => processesOf(this.local, this.node(id))));
+    await killNode(running.flat());
   }
 
   /** SIGTERM, and SIGKILL for a node that does not end. */
-  stop(id: string): Promise<EndOutcome> {
-    return stopNode(this.dataDirectory(id), stopWaitMs);
+  async stop(id: string): Promise<EndOutcome> {
+    return stopNode(await processesOf(this.local, this.node(id)), stopWaitMs);
   }
 
   /** Kills what still runs and removes every trace. */

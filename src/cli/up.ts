@@ -1,7 +1,7 @@
 /** `mini-dynamo up`: all nodes of `nodes.json` in the background, and what to try with them. */
 
-import { formatAddress } from './address.ts';
 import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
+import { addressesOf, clientAddressOf, startedNodes } from './cluster-settings.ts';
 import { clusterCommand, urlOf, waitOption, withExamples } from './command-options.ts';
 import { openLocalCluster, processOf, type ClusterLocation, type LocalCluster } from './local-cluster.ts';
 import { formatTable, remark, say } from './terminal.ts';
@@ -24,9 +24,9 @@ export const upCommand = withExamples(
 async function up(options: UpOptions): Promise<void> {
   const cluster = await openLocalCluster(options);
   cluster.settings.warnings.forEach(remark);
-  const { nodes } = cluster.settings;
+  const nodes = startedNodes(cluster.settings);
   const { started, alreadyRunning } = await bringUp(cluster, nodes, options.wait);
-  await waitUntilReady(nodes, options.wait);
+  await waitUntilReady(cluster.settings.nodes, options.wait);
   if (started.length === 0) say(`All ${alreadyRunning.length} nodes are already running.`);
   say(await runningTable(cluster));
   whatToTry(cluster).forEach(say);
@@ -36,25 +36,26 @@ async function runningTable(cluster: LocalCluster): Promise<string> {
   const rows = await Promise.all(
     cluster.settings.nodes.map(async (node) => {
       const running = await processOf(cluster, node);
-      return [node.id, formatAddress(node.address), String(running?.pid ?? '-'), 'ready'];
+      return [node.id, addressesOf(node), String(running?.pid ?? '-'), 'ready'];
     }),
   );
   return formatTable([['NODE', 'ADDRESS', 'PID', 'STATE'], ...rows]);
 }
 
 function whatToTry(cluster: LocalCluster): readonly string[] {
-  const [first, second = first] = cluster.settings.nodes;
+  const nodes = startedNodes(cluster.settings);
+  const [first, second = first] = nodes;
   if (first === undefined || second === undefined) return [];
-  const last = cluster.settings.nodes.at(-1) ?? first;
+  const last = nodes.at(-1) ?? first;
   // Started by an npm script (or make), the program itself need not be on the path.
   const program = process.env['npm_lifecycle_event'] === undefined ? 'mini-dynamo' : 'npm run';
   return [
     '',
     'Try:',
-    `  curl -i -X PUT --data-binary hello ${urlOf(first.address)}/kv/greeting`,
-    `  curl -i ${urlOf(second.address)}/kv/greeting`,
+    `  curl -i -X PUT --data-binary hello ${urlOf(clientAddressOf(first))}/kv/greeting`,
+    `  curl -i ${urlOf(clientAddressOf(second))}/kv/greeting`,
     `  ${program} kill ${last.id}`,
-    `  curl -i ${urlOf(second.address)}/kv/greeting      (still there, and you can write)`,
+    `  curl -i ${urlOf(clientAddressOf(second))}/kv/greeting      (still there, and you can write)`,
     `  ${program} start ${last.id}`,
     `  ${program} down`,
   ];

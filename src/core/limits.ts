@@ -115,6 +115,13 @@ export const limits = {
   partitionsMax: 1 << 16,
   /** Members of one cluster: beyond it one connection per pair is the wrong design. */
   membersMax: 256,
+  /** Workers of one node: a machine with more cores has better things to do with them than heartbeats to each other. */
+  workersMax: 64,
+  /** Pauses before a worker that ended is started again: soon at first, and not as a busy loop for one that cannot live. */
+  workerRestartMsMin: 100,
+  workerRestartMsMax: 10_000,
+  /** A worker that lived so long was fine: the pauses start from the shortest again. */
+  workerStableMs: 30_000,
   /** Bytes of appended entries waiting for the log; past it a write is refused as OVERLOADED. */
   logQueueBytesMax: 128 * mebibyte,
   /** Entries of one group commit: one write and one sync. */

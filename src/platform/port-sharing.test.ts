@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { StoreError } from '../core/errors.ts';
 import { encodePreface } from './handshake-codec.ts';
 import { httpProtocol, SharedPort, type PortProtocol, type SharedPortOptions } from './port-sharing.ts';
+import { canReusePort } from './reuse-port.ts';
 import { SystemClock } from './system-clock.ts';
 import { RecordingObserver } from './transport-contract-members.ts';
 
@@ -222,3 +223,46 @@ test('an address in use is CONFIG_INVALID and names it', () =>
       },
     );
   }));
+
+test(
+  'a port is shared with others that share it, and with nobody else',
+  { skip: !canReusePort(process.platform) },
+  async () => {
+    const options = {
+      host: '127.0.0.1',
+      clock: new SystemClock(),
+      observer,
+      protocols: [echoProtocol('a', () => true)],
+    };
+    const first = new SharedPort({ ...options, port: 0, reusePort: true });
+    const port = await first.listen();
+    const second = new SharedPort({
+      ...options,
+      port,
+      reusePort: true,
+      protocols: [echoProtocol('b', () => true)],
+    });
+    const alone = new SharedPort({ ...options, port });
+    try {
+      assert.equal(await second.listen(), port);
+      await assert.rejects(alone.listen(), { code: 'CONFIG_INVALID' });
+      // Which of them gets a connection is by a hash of its ports: of 64 each has some.
+      const greeted = new Set<string>();
+      for (let connection = 0; connection < 64; connection++) {
+        const socket = connect(port, '127.0.0.1');
+        socket.write('x');
+        const [greeting] = (await once(socket, 'data')) as [Buffer];
+        greeted.add(greeting.toString('latin1').slice(0, 2));
+        socket.destroy();
+      }
+      assert.deepEqual([...greeted].toSorted(), ['a:', 'b:']);
+    } finally {
+      for (const shared of [first, second, alone]) shared.close();
+    }
+  },
+);
+
+test('systems that give all connections of a shared port to one process do not share it', () => {
+  assert.ok(canReusePort('linux') && canReusePort('freebsd'));
+  assert.ok(!canReusePort('darwin') && !canReusePort('win32'));
+});

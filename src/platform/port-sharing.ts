@@ -33,6 +33,8 @@ export interface SharedPortOptions {
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
+  /** Whether other processes that say so too may listen there as well; each gets some of the connections. */
+  readonly reusePort?: boolean;
   readonly protocols: readonly PortProtocol[];
   readonly clock: Clock;
   readonly observer: Observer;
@@ -57,14 +59,14 @@ export class SharedPort {
 
   /** Starts accepting; resolves to the port. Throws `CONFIG_INVALID` when the address can't be bound. */
   async listen(): Promise<number> {
-    const { host, port } = this.#options;
+    const { host, port, reusePort = false } = this.#options;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause) => {
         const what = `cannot listen on ${host === '' ? '*' : host} port ${port}: ${describeSocketError(cause)}`;
         const whatToDo = 'end the process that uses it, or give this node another address';
         reject(new StoreError('CONFIG_INVALID', `${what}; ${whatToDo}`, { cause }));
       });
-      this.#server.listen({ port, ...(host === '' ? {} : { host }) }, resolve);
+      this.#server.listen({ port, reusePort, ...(host === '' ? {} : { host }) }, resolve);
     });
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;

@@ -15,7 +15,7 @@ import type { NodeId } from '../../../src/core/config.ts';
 import { nodeOf, type ClusterNode } from '../../../src/cli/cluster-settings.ts';
 import { childEnvironment } from '../../../src/cli/compile-cache.ts';
 import { hasStatus, KeyClient } from '../../../src/cli/key-client.ts';
-import { heapFlags } from '../../../src/cli/launch-node.ts';
+import { heapFlags } from '../../../src/cli/program-process.ts';
 import { openLocalCluster, type LocalCluster } from '../../../src/cli/local-cluster.ts';
 import { requestNode } from '../../../src/cli/node-client.ts';
 import { waitUntil } from '../../../src/cli/wait-until.ts';
