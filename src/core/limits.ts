@@ -263,6 +263,8 @@ export const limits = {
   /** Share of the time that healing takes on a busy node, and on one that is no witness until it is healed. */
   healingShare: 0.2,
   healingShareUrgent: 0.4,
+  /** Damaged versions of one partition that its owners are asked about at once. */
+  damagedPerInquiry: 64,
   /** Rounds with an owner that fail or find nothing to fetch are followed by pauses up to so many times the usual one. */
   healingBackoffMax: 8,
   /** Partitions of which one page of a scan over the cluster asks the owners, one after the other, where they are empty. */

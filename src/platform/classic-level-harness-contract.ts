@@ -10,9 +10,13 @@ import { cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { ClassicLevel } from 'classic-level';
+
+import type { StoredRecord } from '../core/record.ts';
 import { silentObserver } from '../ports/observer.ts';
 import type { ContractOptions, StoreHarness } from '../storage/store-contract.ts';
 import type { Store } from '../storage/store.ts';
+import { ownSpace, recordKind, rowKey } from './classic-level-rows.ts';
 import {
   classicLevelFolder,
   openClassicLevelStore,
@@ -62,6 +66,21 @@ export class ClassicLevelHarness implements StoreHarness {
     this.#life += 1;
     await copyStable(killed, this.dataDirectory);
     return this.open(this.#options);
+  }
+
+  async rot(record: StoredRecord): Promise<Store> {
+    await this.#store?.close();
+    const location = join(this.dataDirectory, classicLevelFolder);
+    const database = new ClassicLevel<Uint8Array, Uint8Array>(location, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+    });
+    const row = rowKey(recordKind, ownSpace, record.token, record.key);
+    const value = Uint8Array.from((await database.get(row)) ?? []);
+    value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
+    await database.put(row, value);
+    await database.close();
+    return await this.open(this.#options);
   }
 
   openBackup(path: string): Promise<Store> {

@@ -27,6 +27,7 @@ import type { Clock } from '../ports/clock.ts';
 import { checkDiskPath } from '../ports/disk-path.ts';
 import type { Observer } from '../ports/observer.ts';
 import type {
+  DamagedVersion,
   EvidenceCause,
   FloorResult,
   HintSummary,
@@ -41,6 +42,7 @@ import type {
   VersionPage,
 } from '../storage/store.ts';
 import type { FloorRaise, StabilityFloors } from '../storage/stability-floors.ts';
+import { replaceDamagedRow } from './classic-level-damage-replacer.ts';
 import { DamageList } from './classic-level-damage.ts';
 import { ClassicLevelDatabase, type DatabaseSize } from './classic-level-database.ts';
 import { openEvidence, type ClassicLevelEvidence } from './classic-level-evidence.ts';
@@ -180,6 +182,14 @@ class ClassicLevelStore implements Store {
 
   listVersions(range: TokenRange, limit: number): Promise<VersionPage> {
     return this.#run(({ tree }) => tree.listVersions(range, limit));
+  }
+
+  listDamaged(range: TokenRange, limit: number): Promise<readonly DamagedVersion[]> {
+    return this.#run(({ tree }) => tree.listDamaged(range, limit));
+  }
+
+  replaceDamaged(damaged: DamagedVersion, records: readonly StoredRecord[]): Promise<boolean> {
+    return this.#run((parts) => replaceDamagedRow(parts, damaged, records));
   }
 
   readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {

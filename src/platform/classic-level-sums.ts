@@ -9,7 +9,7 @@
 import { StoreError } from '../core/errors.ts';
 import { partitionOf, type Token } from '../core/token.ts';
 import { equalSums, RunningSum, type VersionSum } from '../core/version-sum.ts';
-import { ownSpace, parseRowKey, type DigestRow } from './classic-level-rows.ts';
+import { digestKind, ownSpace, parseRowKey, type DigestRow } from './classic-level-rows.ts';
 
 /** What one operation changes of one key. */
 export interface SumChange {
@@ -25,6 +25,7 @@ export class PartitionSums {
   #onStale: (partition: number) => void = () => {};
   /** Own rows that cannot be believed, without their kind: a digest row and its record row are one. */
   readonly #damaged = new Set<string>();
+  #recoveries = 0;
 
   constructor(options: { readonly partitions: number }) {
     this.#sums = Array.from({ length: options.partitions }, () => new RunningSum());
@@ -40,6 +41,16 @@ export class PartitionSums {
     return this.#at(partition).value();
   }
 
+  /** How often a row that could not be believed was read after all. */
+  get recoveries(): number {
+    return this.#recoveries;
+  }
+
+  /** The digest rows of what is damaged, as far as they are known, in no particular order. */
+  damagedRows(): readonly Uint8Array[] {
+    return Array.from(this.#damaged, (text) => Buffer.from(digestRowText(text), 'latin1'));
+  }
+
   isDamaged(row: Uint8Array): boolean {
     return this.#damaged.size > 0 && this.#damaged.has(textOf(row));
   }
@@ -52,7 +63,9 @@ export class PartitionSums {
   }
 
   markIntact(row: Uint8Array): void {
-    if (this.#damaged.size > 0 && this.#damaged.delete(textOf(row))) this.#onStale(this.#partitionOf(row));
+    if (this.#damaged.size === 0 || !this.#damaged.delete(textOf(row))) return;
+    this.#recoveries++;
+    this.#onStale(this.#partitionOf(row));
   }
 
   /** Follows a change that is durable now. What is written over a damaged row heals it. */
@@ -91,6 +104,10 @@ export function summed(
 
 function isOwn(row: Uint8Array): boolean {
   return row[1] === ownSpace.length;
+}
+
+function digestRowText(textWithoutKind: string): string {
+  return String.fromCharCode(digestKind) + textWithoutKind;
 }
 
 function textOf(row: Uint8Array): string {

@@ -5,14 +5,15 @@
  * record row is compared with the digest row that was written with it, never with a later one.
  */
 
+import { compareBytes } from '../core/bytes.ts';
 import type { Checksum } from '../core/crc32.ts';
 import { treeRange, treeRoot } from '../core/hash-tree.ts';
 import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
 import type { StoredRecord } from '../core/record.ts';
-import { compareTokens, type Token, type TokenRange } from '../core/token.ts';
+import { compareTokens, isInRange, type Token, type TokenRange } from '../core/token.ts';
 import { RunningSum, type VersionSum } from '../core/version-sum.ts';
-import type { ListedVersion, RecordPage, VersionPage } from '../storage/store.ts';
+import type { DamagedVersion, ListedVersion, RecordPage, VersionPage } from '../storage/store.ts';
 import type { ClassicLevelDatabase, NativeDatabase } from './classic-level-database.ts';
 import type { ClassicLevelReader } from './classic-level-reader.ts';
 import {
@@ -85,6 +86,23 @@ export class ClassicLevelTreeReader {
       return true;
     });
     return { versions, next };
+  }
+
+  async listDamaged(range: TokenRange, limit: number): Promise<readonly DamagedVersion[]> {
+    const { recoveries } = this.#sums;
+    const rows = this.#sums
+      .damagedRows()
+      .filter((row) => isInRange(parseRowKey(row, ownSpace).token, range))
+      .toSorted(compareBytes)
+      .slice(0, limit);
+    const found = rows.map(async (row) => {
+      const { token, key } = parseRowKey(row, ownSpace);
+      const held = await this.#reader.held(ownSpace, key, token);
+      // Where nothing tells what it was, zeros: at or below any other version.
+      if (held === undefined) return { token, wallMs: 0, counter: 0, checksum: 0, recoveries };
+      return { ...summed(token, held), recoveries };
+    });
+    return await Promise.all(found);
   }
 
   async readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {

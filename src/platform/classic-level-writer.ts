@@ -156,14 +156,33 @@ export class ClassicLevelWriter {
 
   /** Removes what the own space holds of a key, if it still is something to forget; returns whether it was. */
   async forget(key: Omit<Place, 'space'>, isToForget: (digest: VersionDigest) => boolean): Promise<boolean> {
+    return await this.supplant(key, (row) =>
+      row !== undefined && isToForget(row.digest) ? 'nothing' : undefined,
+    );
+  }
+
+  /**
+   * Puts what `choose` says in the place of what the own space holds of a key, whichever is newer; undefined leaves it
+   * as it is. Returns whether anything was put.
+   */
+  async supplant(
+    key: Omit<Place, 'space'>,
+    choose: (held: DigestRow | undefined, isUnderWay: boolean) => StoredRecord | 'nothing' | undefined,
+  ): Promise<boolean> {
     const place = { ...key, space: ownSpace };
-    let isForgotten = false;
+    let isPut = false;
     await this.#decide(place, async (held) => {
-      if (held.row === undefined || !isToForget(held.row.digest)) return held;
-      isForgotten = true;
-      return this.#accept(place, { rows: removalOf(place), before: held.row, after: undefined });
+      const chosen = choose(held.row, this.#accepted.has(textOf(place)));
+      if (chosen === undefined) return held;
+      isPut = true;
+      const before = held.row;
+      if (chosen === 'nothing') {
+        return this.#accept(place, { rows: removalOf(place), before, after: undefined });
+      }
+      const after = { digest: chosen.version, recordBytes: chosen.bytes.length };
+      return this.#accept(place, { rows: this.#rowsOf(place, chosen), before, after });
     });
-    return isForgotten;
+    return isPut;
   }
 
   /** Writes a row that is no record's; durable when it resolves. */
@@ -197,7 +216,7 @@ export class ClassicLevelWriter {
     checkGrowth: (bytes: number) => void,
   ): Promise<MergeResult> {
     const place = { space, key: record.key, token: record.token };
-    const { checksum, reader } = this.#options;
+    const { reader } = this.#options;
     let changed = false;
     const held = await this.#decide(place, async (held) => {
       const before = held.row;
@@ -215,16 +234,14 @@ export class ClassicLevelWriter {
         return { row: { digest: record.version, recordBytes: 0 }, settled: Promise.resolve() };
       }
       checkGrowth(record.bytes.length - (before?.recordBytes ?? 0));
-      const digestRow = rowKey(digestKind, space, record.token, record.key);
-      const rows = [
-        { row: digestRow, value: encodeDigestRow(record, digestRow, checksum) },
-        { row: rowKey(recordKind, space, record.token, record.key), value: record.bytes },
-      ];
       changed = true;
       const after = { digest: record.version, recordBytes: record.bytes.length };
-      return this.#accept(place, { rows, before, after });
+      return this.#accept(place, { rows: this.#rowsOf(place, record), before, after });
     });
-    return { changed, held: held.row?.digest ?? record.version };
+    const lost = { changed, held: held.row?.digest ?? record.version };
+    const row = rowKey(digestKind, space, record.token, record.key);
+    const isDamaged = !changed && space === ownSpace && this.#options.sums.isDamaged(row);
+    return isDamaged ? { ...lost, isDamaged } : lost;
   }
 
   /**
@@ -283,6 +300,14 @@ export class ClassicLevelWriter {
     };
     settled.then(forget, forget);
     return held;
+  }
+
+  #rowsOf({ space, token, key }: Place, record: StoredRecord): readonly RowChange[] {
+    const row = rowKey(digestKind, space, token, key);
+    return [
+      { row, value: encodeDigestRow(record, row, this.#options.checksum) },
+      { row: rowKey(recordKind, space, token, key), value: record.bytes },
+    ];
   }
 
   /** False for a record that may be forgotten at once. Throws `STALE_VERSION`. */

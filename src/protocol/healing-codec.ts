@@ -8,11 +8,13 @@
  *   20 fetch-tokens    u32 timeout ms · items: u64 token
  *   21 compare-now     u32 timeout ms · u32 session · items: u32 partition
  *   22 trace-key       in key-trace-codec.ts, as is 149
+ *   23 testify         u32 timeout ms · items: u64 token
  *  144 partition-sums  items: u8 completeness (0 complete, 1 fresh, 2 incomplete) · u48 floor ms · sum
  *  145 range-sums      items: sum
  *  146 versions        u8 more · u64 next · items: u64 token · u48 wall ms · u16 counter · u32 checksum
  *  147 records         u8 more · u64 next · records, each of which begins with its length
  *  148 compare         u8 state (0 running, 1 done, 2 failed) · u32 compared · u32 fetched
+ *  150 testimonies     items: u8 witness · u48 newest wall ms · u16 newest counter · sum
  *
  * A sum is u32 high · u32 low · u32 count. Items fill the rest of the frame; their number is checked against its limit
  * before any is read. `up to` of 2^48 - 1 means that all versions count.
@@ -30,6 +32,7 @@ import type {
   HealingRequest,
   PartitionFloor,
   PartitionState,
+  Testimony,
 } from './healing-messages.ts';
 import {
   decodeKeyTrace,
@@ -50,11 +53,13 @@ const kinds = {
   fetchRange: 19,
   fetchTokens: 20,
   compareNow: 21,
+  testify: 23,
   partitionSumsReply: 144,
   rangeSumsReply: 145,
   versions: 146,
   records: 147,
   compareProgress: 148,
+  testimonies: 150,
 } as const;
 
 const completenesses: readonly Completeness[] = ['complete', 'fresh', 'incomplete'];
@@ -64,14 +69,15 @@ const stateBytes = 7 + sumBytes;
 const partitionBytes = 10;
 const tokenBytes = 8;
 const rangeBytes = 16;
+const testimonyBytes = 9 + sumBytes;
 const versionBytes = 20;
 const noToken: Token = { high: 0, low: 0 };
 
 /** Whether a message kind is one of these. */
 export function isHealingKind(kind: number): boolean {
   return (
-    (kind >= kinds.partitionSums && kind <= traceKeyKind) ||
-    (kind >= kinds.partitionSumsReply && kind <= keyTraceKind)
+    (kind >= kinds.partitionSums && kind <= kinds.testify) ||
+    (kind >= kinds.partitionSumsReply && kind <= kinds.testimonies)
   );
 }
 
@@ -97,8 +103,9 @@ export function encodeHealingRequest(header: MessageHeader, request: HealingRequ
     }
     case 'fetch-range':
       return writeRange(start(kinds.fetchRange), request.range).frame;
-    case 'fetch-tokens': {
-      const writer = start(kinds.fetchTokens);
+    case 'fetch-tokens':
+    case 'testify': {
+      const writer = start(request.kind === 'testify' ? kinds.testify : kinds.fetchTokens);
       for (const token of request.tokens) writeToken(writer, token);
       return writer.frame;
     }
@@ -137,10 +144,11 @@ export function decodeHealingRequest(kind: number, bytes: Uint8Array): HealingRe
       if (range === undefined || others.length > 0) throw invalidFrame('records are fetched range by range');
       return { kind: 'fetch-range', timeoutMs, range };
     }
-    case kinds.fetchTokens: {
+    case kinds.fetchTokens:
+    case kinds.testify: {
       const tokens = list(reader, tokenBytes, limits.treeTokensPerRequest, () => readToken(reader));
-      assertAscending(tokens, 'fetched tokens');
-      return { kind: 'fetch-tokens', timeoutMs, tokens };
+      assertAscending(tokens, 'tokens');
+      return { kind: kind === kinds.testify ? 'testify' : 'fetch-tokens', timeoutMs, tokens };
     }
     case kinds.compareNow: {
       const session = reader.uint32();
@@ -185,6 +193,19 @@ export function encodeHealingReply(header: MessageHeader, reply: HealingReply): 
         .uint8(progressStates.indexOf(reply.state))
         .uint32(reply.compared)
         .uint32(reply.fetched).frame;
+    case 'testimonies': {
+      const writer = start(kinds.testimonies);
+      for (const { isWitness, newest, sum } of reply.testimonies) {
+        writeSum(
+          writer
+            .uint8(isWitness ? 1 : 0)
+            .uint48(newest.wallMs)
+            .uint16(newest.counter),
+          sum,
+        );
+      }
+      return writer.frame;
+    }
     case 'key-trace':
       return encodeKeyTrace(header, reply);
   }
@@ -223,6 +244,14 @@ export function decodeHealingReply(kind: number, bytes: Uint8Array): HealingRepl
       const state = named(progressStates, reader.uint8());
       return { kind: 'compare-progress', state, compared: reader.uint32(), fetched: reader.uint32() };
     }
+    case kinds.testimonies: {
+      const testimonies = list(reader, testimonyBytes, limits.treeTokensPerRequest, (): Testimony => ({
+        isWitness: reader.uint8() === 1,
+        newest: { wallMs: reader.uint48(), counter: reader.uint16() },
+        sum: readSum(reader),
+      }));
+      return { kind: 'testimonies', testimonies };
+    }
     case keyTraceKind:
       return decodeKeyTrace(bytes);
     default:
@@ -243,6 +272,7 @@ export function healingRequestBytes(request: HealingRequest): number {
     case 'fetch-range':
       return fixedBytes + rangeBytes;
     case 'fetch-tokens':
+    case 'testify':
       return fixedBytes + tokenBytes * request.tokens.length;
     case 'compare-now':
       return fixedBytes + 4 + 4 * request.partitions.length;
@@ -264,6 +294,8 @@ export function healingReplyBytes(reply: HealingReply): number {
       return reply.records.reduce((sum, record) => sum + record.bytes.length, headerBytes + 9);
     case 'compare-progress':
       return headerBytes + 9;
+    case 'testimonies':
+      return headerBytes + testimonyBytes * reply.testimonies.length;
     case 'key-trace':
       return keyTraceBytes(reply);
   }

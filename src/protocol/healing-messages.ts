@@ -6,6 +6,7 @@
  * to heal itself in turn. Requests and replies are bounded by `limits.tree…`, and the codec checks them.
  */
 
+import type { HlcTime } from '../core/hybrid-logical-clock.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { StoredRecord } from '../core/record.ts';
@@ -68,7 +69,24 @@ export type HealingRequest =
       /** All that both own when it is empty. */
       readonly partitions: readonly number[];
     }
+  | {
+      /** Asks what the receiver can testify of tokens of which the sender holds something that it can't read. */
+      readonly kind: 'testify';
+      readonly timeoutMs: number;
+      /** Ascending, each once. */
+      readonly tokens: readonly Token[];
+    }
   | TraceKeyRequest;
+
+/** What an owner says of one token. */
+export interface Testimony {
+  /** It holds all that it ever acknowledged of the partition, and can read all that it holds of the token. */
+  readonly isWitness: boolean;
+  /** The time of the newest version that it holds of the token, readable or not; zeros when there is none. */
+  readonly newest: HlcTime;
+  /** The sum of what it can read of the token. */
+  readonly sum: VersionSum;
+}
 
 export interface VersionsReply {
   readonly kind: 'versions';
@@ -98,5 +116,7 @@ export type HealingReply =
   | { readonly kind: 'range-sums'; readonly sums: readonly VersionSum[] }
   | VersionsReply
   | RecordsReply
+  /** In the order in which they were asked. */
+  | { readonly kind: 'testimonies'; readonly testimonies: readonly Testimony[] }
   | CompareProgress
   | KeyTraceReply;

@@ -60,6 +60,7 @@ const healingRequests: fc.Arbitrary<Request> = fc.oneof(
     range: fc.record({ first: fc.constant({ high: 0, low: 1 }), last: fc.constant({ high: 9, low: 0 }) }),
   }),
   fc.record({ kind: fc.constant('fetch-tokens' as const), timeoutMs: timeouts, tokens: ascendingTokens }),
+  fc.record({ kind: fc.constant('testify' as const), timeoutMs: timeouts, tokens: ascendingTokens }),
   fc.record({ kind: fc.constant('compare-now' as const), timeoutMs: timeouts, session: uint32, partitions }),
   fc.record({ kind: fc.constant('trace-key' as const), timeoutMs: timeouts, key: keys }),
 );
@@ -106,6 +107,17 @@ const healingReplies: fc.Arbitrary<Reply> = fc.oneof(
     kind: fc.constant('records' as const),
     records: fc.array(records, { maxLength: 20 }),
     next: fc.option(tokens, { nil: undefined }),
+  }),
+  fc.record({
+    kind: fc.constant('testimonies' as const),
+    testimonies: fc.array(
+      fc.record({
+        isWitness: fc.boolean(),
+        newest: fc.record({ wallMs: wallTimes, counter: fc.nat(0xffff) }),
+        sum: sums,
+      }),
+      { maxLength: 300 },
+    ),
   }),
   fc.record({
     kind: fc.constant('compare-progress' as const),
@@ -267,8 +279,13 @@ test('lists that are longer than their limit are refused before anything is made
       encodeRequest(header, { kind: 'range-sums', timeoutMs: 1, upToMs: undefined, ranges }),
       encodeRequest(header, { kind: 'list-versions', timeoutMs: 1, ranges }),
       encodeRequest(header, { kind: 'fetch-tokens', timeoutMs: 1, tokens }),
+      encodeRequest(header, { kind: 'testify', timeoutMs: 1, tokens }),
       encodeReply(header, { kind: 'versions', versions, next: undefined }),
       encodeReply(header, { kind: 'range-sums', sums: ranges.map(() => sum) }),
+      encodeReply(header, {
+        kind: 'testimonies',
+        testimonies: tokens.map(() => ({ isWitness: true, newest: { wallMs: 1, counter: 0 }, sum })),
+      }),
     ];
   };
   for (const frame of frames(0)) decodeMessage(frame);

@@ -191,7 +191,8 @@ describe('what differs is levelled without hints and without reads', () => {
         // In the midst of the round that its return has begun.
         await world.sleep(0.05 * second);
       }
-      assert.equal(await cluster.waitUntil(() => areLevel(stage), 30 * second), true);
+      // A tenth of all messages is lost, so rounds fail, and wait longer after each.
+      assert.equal(await cluster.waitUntil(() => areLevel(stage), 60 * second), true);
     }));
 
   test('a record that is found damaged comes back from the other owners', () =>

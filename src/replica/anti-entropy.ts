@@ -19,6 +19,7 @@ import type { VouchedPartitions } from '../storage/vouched-partitions.ts';
 import { statusOf, type AntiEntropyStatus, type ComparedOwner } from './anti-entropy-status.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
+import { DamageInquiry } from './damage-inquiry.ts';
 import type { Evidence } from './evidence.ts';
 import { HealingPace } from './healing-pace.ts';
 import { HealingSession, type PartitionRound } from './healing-session.ts';
@@ -53,6 +54,7 @@ export class AntiEntropy {
   readonly #owners = new Map<NodeId, ComparedOwner>();
   readonly #forced = new Map<NodeId, ForcedRound>();
   readonly #hygiene: OwnershipHygiene;
+  readonly #damage: DamageInquiry;
   readonly #task: BackgroundTask;
   #lastRound: AntiEntropyStatus['lastRound'];
 
@@ -72,6 +74,11 @@ export class AntiEntropy {
     this.#isEnabled = coordination.config.antiEntropy !== false;
     this.#pace = new HealingPace(coordination.clock);
     this.#hygiene = new OwnershipHygiene({ coordination, store, pace: this.#pace });
+    this.#damage = new DamageInquiry({
+      coordination,
+      store,
+      exchangeWith: (peer, signal) => this.exchangeWith(peer, signal),
+    });
     for (const [peer, partitions] of sharedPartitions(coordination.placement, coordination.config.id)) {
       this.#owners.set(peer, {
         ...{ peer, partitions, rounds: new Map(), isDifferent: false, dueAtMs: 0, pauses: 1 },
@@ -92,12 +99,14 @@ export class AntiEntropy {
   async start(): Promise<void> {
     await this.#settleEvidence();
     this.#task.start();
-    if (this.#isEnabled) this.#hygiene.start();
+    if (!this.#isEnabled) return;
+    this.#hygiene.start();
+    this.#damage.start();
   }
 
   /** Ends the round under way at its next exchange. */
   async stop(): Promise<void> {
-    await Promise.all([this.#task.stop(), this.#hygiene.stop()]);
+    await Promise.all([this.#task.stop(), this.#hygiene.stop(), this.#damage.stop()]);
   }
 
   /** What this node holds of the partitions that a peer owns as well; undefined when there are none. */

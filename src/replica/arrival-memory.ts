@@ -68,6 +68,11 @@ export class ArrivalMemory {
     return member < 0 ? 0 : 1 + arrivalPaths.indexOf(path) * limits.membersMax + member;
   }
 
+  /** Whether this node itself fetched what came so: nobody waits for its word then. */
+  isFetched(origin: ArrivalOrigin): boolean {
+    return origin !== 0 && pathOf(origin) === 'anti-entropy';
+  }
+
   /** The token, stamp and checksum of a version that has become what this node holds. */
   note(token: Token, time: HlcTime, checksum: number, origin: ArrivalOrigin, nowWallMs: number): void {
     const columns = this.#columns;
@@ -112,9 +117,13 @@ export class ArrivalMemory {
     ) {
       return undefined;
     }
-    const path = arrivalPaths[Math.floor((origin - 1) / limits.membersMax)];
+    const path = pathOf(origin);
     const from = this.#members[(origin - 1) % limits.membersMax];
     if (path === undefined || from === undefined) return undefined;
     return { path, from, atWallMs: columns.atWallMs[slot] ?? 0 };
   }
+}
+
+function pathOf(origin: ArrivalOrigin): ArrivalPath | undefined {
+  return arrivalPaths[Math.floor((origin - 1) / limits.membersMax)];
 }

@@ -19,6 +19,7 @@ import type {
   HealingRequest,
   PartitionFloor,
   PartitionState,
+  Testimony,
   VersionsReply,
 } from '../protocol/healing-messages.ts';
 import type { CallResult, RemoteCalls } from './remote-calls.ts';
@@ -115,6 +116,14 @@ export class OwnerExchange {
     return reply;
   }
 
+  async testify(tokens: readonly Token[]): Promise<readonly Testimony[]> {
+    const reply = await this.#ask({ kind: 'testify', timeoutMs: this.#timeoutMs, tokens });
+    if (reply.kind !== 'testimonies' || reply.testimonies.length !== tokens.length) {
+      throw this.#nonsense('testimonies of other tokens');
+    }
+    return reply.testimonies;
+  }
+
   async compareNow(session: number, partitions: readonly number[]): Promise<CompareProgress> {
     const timeoutMs = this.#timeoutMs;
     const reply = await this.#ask({ kind: 'compare-now', timeoutMs, session, partitions });
@@ -133,6 +142,7 @@ export class OwnerExchange {
       case 'range-sums':
       case 'versions':
       case 'records':
+      case 'testimonies':
       case 'compare-progress':
         this.#receivedBytes += healingReplyBytes(result);
         return result;

@@ -87,8 +87,9 @@ export class Replica {
   async store(record: StoredRecord, hintFor: NodeId | undefined, origin: ArrivalOrigin): Promise<void> {
     try {
       if (hintFor === undefined) {
-        const { changed, held } = await this.#store.merge(record);
+        const { changed, held, isDamaged = false } = await this.#store.merge(record);
         if (!changed) this.#checkBelieved(held.dot);
+        if (isDamaged && !this.arrivals.isFetched(origin)) throw this.#lostAgainstDamage();
         if (changed) this.noteArrival(record, origin);
       } else {
         await this.#store.putHint(hintFor, record);
@@ -115,6 +116,14 @@ export class Replica {
     throw new StoreError(
       'CLOCK_SKEW',
       `${this.#config.id} holds a version stamped ${held.wallMs}, far ahead of its clock, which was set back since`,
+    );
+  }
+
+  /** What can't be read may be given up for what the other owners hold (`damage-inquiry.ts`), and the record is not here. */
+  #lostAgainstDamage(): StoreError {
+    return new StoreError(
+      'RECORD_CORRUPT',
+      `${this.#config.id} holds a newer version of the key, which it can no longer read: it can't vouch for this one`,
     );
   }
 

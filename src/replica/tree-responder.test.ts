@@ -5,11 +5,14 @@ import { crc32 } from '../core/crc32.ts';
 import { treeRange, treeRoot } from '../core/hash-tree.ts';
 import { computePlacement } from '../core/placement.ts';
 import { encodeRecord, type StoredRecord } from '../core/record.ts';
-import { partitionOf, type TokenRange } from '../core/token.ts';
+import { compareTokens, partitionOf, type TokenRange } from '../core/token.ts';
+import { emptySum } from '../core/version-sum.ts';
 import { silentObserver } from '../ports/observer.ts';
+import type { Testimony } from '../protocol/healing-messages.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
-import { openTestStore } from '../storage/log-store-harness-contract.ts';
+import { LogStoreHarness, openTestStore } from '../storage/log-store-harness-contract.ts';
 import type { LogStore } from '../storage/log-store.ts';
+import type { EvidenceCause } from '../storage/store.ts';
 import { Evidence } from './evidence.ts';
 import { ownedPartitions, sharedPartitions } from './owned-partitions.ts';
 import { listVersions, TreeResponder } from './tree-responder.ts';
@@ -23,9 +26,13 @@ const foreign = [0, 1, 2, 3].find((partition) => !placement.owners(partition).in
 const own = owned[0]?.partition ?? 0;
 const rangeOf = (partition: number): TokenRange => treeRange(treeRoot(partition), partitions);
 
-async function responder(frameBytesMax = 1_000_000): Promise<{ store: LogStore; trees: TreeResponder }> {
-  const store = await openTestStore(new SimDisk(), { partitions });
-  const evidence = new Evidence({ owned, w: 2, cause: 'lost', startedAtMs: 0, requestTimeoutMs: 0 });
+async function responder(
+  frameBytesMax = 1_000_000,
+  options: { readonly store?: LogStore; readonly cause?: EvidenceCause | undefined } = { cause: 'lost' },
+): Promise<{ store: LogStore; trees: TreeResponder }> {
+  const store = options.store ?? (await openTestStore(new SimDisk(), { partitions }));
+  const { cause } = options;
+  const evidence = new Evidence({ owned, w: 2, cause, startedAtMs: 0, requestTimeoutMs: 0 });
   return {
     store,
     trees: new TreeResponder({ self, store, placement, evidence, observer: silentObserver, frameBytesMax }),
@@ -107,6 +114,37 @@ test('lists come in pages that leave nothing out', async () => {
   assert.deepEqual(some.next, all.versions[77]?.token);
   const none = await listVersions(store, [], 77);
   assert.deepEqual([none.versions.length, none.next], [0, undefined]);
+  await store.close();
+});
+
+test('an owner testifies to what it can read, and to nothing where it may have lost something', async () => {
+  const harness = new LogStoreHarness({ partitions });
+  const store = await harness.open();
+  const record = recordIn(own);
+  const empty = { high: record.token.high ^ 1, low: 0 };
+  await store.merge(record);
+  const tokens = [record.token, empty].toSorted(compareTokens);
+  const at = tokens.indexOf(record.token);
+  const ask = async (trees: TreeResponder): Promise<readonly Testimony[]> => {
+    const reply = await trees.answer({ kind: 'testify', timeoutMs: 1, tokens });
+    return reply.kind === 'testimonies' ? reply.testimonies : [];
+  };
+  const { trees } = await responder(1_000, { store, cause: undefined });
+  const said = await ask(trees);
+  assert.equal(said[at]?.isWitness, true);
+  assert.deepEqual(said[at].newest, { wallMs: 5, counter: 0 });
+  assert.equal(said[at].sum.count, 1);
+  assert.deepEqual(said[1 - at], { isWitness: true, newest: { wallMs: 0, counter: 0 }, sum: emptySum });
+  const healing = await responder(1_000, { store, cause: 'damaged' });
+  assert.deepEqual(
+    (await ask(healing.trees)).map(({ isWitness }) => isWitness),
+    [false, false],
+  );
+  const rotten = await harness.rot(record);
+  assert.equal((await rotten.scrub({ bytesPerSecond: 1e12 })).corrupt, 1);
+  const after = await ask(trees);
+  assert.deepEqual([after[at]?.isWitness, after[at]?.newest.wallMs, after[at]?.sum.count], [false, 5, 0]);
+  assert.equal(after[1 - at]?.isWitness, true);
   await store.close();
 });
 

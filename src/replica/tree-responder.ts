@@ -8,16 +8,18 @@
 import type { NodeId } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
 import { treeRange, treeRoot } from '../core/hash-tree.ts';
+import { compareTimes, type HlcTime } from '../core/hybrid-logical-clock.ts';
 import { limits } from '../core/limits.ts';
 import type { PlacementTable } from '../core/placement.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { partitionOf, type Token, type TokenRange } from '../core/token.ts';
-import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
+import { RunningSum, type SummedVersion, type VersionSum } from '../core/version-sum.ts';
 import type {
   HealingReply,
   HealingRequest,
   PartitionSumsRequest,
   RecordsReply,
+  Testimony,
   VersionsReply,
 } from '../protocol/healing-messages.ts';
 import type { Store } from '../storage/store.ts';
@@ -87,7 +89,27 @@ export class TreeResponder {
         const { records, rest } = await this.#store.readTokens(tokens, this.#recordsBytesMax);
         return this.#checked({ records, next: rest[0] });
       }
+      case 'testify': {
+        for (const token of request.tokens) this.#checkOwner(partitionOf(token, this.#placement.partitions));
+        const testimonies: Testimony[] = [];
+        for (const token of request.tokens) testimonies.push(await this.#testify(token));
+        return { kind: 'testimonies', testimonies };
+      }
     }
+  }
+
+  /** What is damaged is looked for before and after: in between it may turn out to be, or not to be. */
+  async #testify(token: Token): Promise<Testimony> {
+    const range = { first: token, last: token };
+    const isComplete =
+      this.#evidence.completenessOf(partitionOf(token, this.#placement.partitions)) === 'complete';
+    const damaged = [...(await this.#store.listDamaged(range, 1))];
+    const { versions } = await this.#store.listVersions(range, listedVersionsMax);
+    damaged.push(...(await this.#store.listDamaged(range, 1)));
+    const sum = new RunningSum();
+    for (const version of versions) sum.add(version);
+    const newest = [...versions, ...damaged].reduce<HlcTime>(later, { wallMs: 0, counter: 0 });
+    return { isWitness: isComplete && damaged.length === 0, newest, sum: sum.value() };
   }
 
   async #partitionSums(request: PartitionSumsRequest): Promise<HealingReply> {
@@ -137,6 +159,10 @@ export class TreeResponder {
     }
     return { kind: 'records', records: page.records, next: page.next };
   }
+}
+
+function later(left: HlcTime, { wallMs, counter }: HlcTime): HlcTime {
+  return compareTimes(left, { wallMs, counter }) >= 0 ? left : { wallMs, counter };
 }
 
 /** Lists ascending ranges, up to so many versions or a few more. */

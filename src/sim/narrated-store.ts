@@ -7,6 +7,7 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { VersionSum } from '../core/version-sum.ts';
 import type {
+  DamagedVersion,
   EvidenceCause,
   FloorResult,
   HintSummary,
@@ -110,6 +111,18 @@ export class NarratedStore implements Store {
 
   listVersions(range: TokenRange, limit: number): Promise<VersionPage> {
     return this.#store.listVersions(range, limit);
+  }
+
+  listDamaged(range: TokenRange, limit: number): Promise<readonly DamagedVersion[]> {
+    return this.#store.listDamaged(range, limit);
+  }
+
+  async replaceDamaged(...[damaged, records]: Parameters<Store['replaceDamaged']>): Promise<boolean> {
+    const isReplaced = await this.#store.replaceDamaged(damaged, records);
+    for (const { key, version } of isReplaced ? records : []) {
+      this.#tell(key, `${describeVersion(version)} took the place of a damaged one of ${damaged.wallMs}`);
+    }
+    return isReplaced;
   }
 
   readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {

@@ -79,8 +79,9 @@ export class Appender {
           const held: VersionDigest = order === 0 ? version : index.digestOf(space, table, slot);
           this.#operations++;
           // Owners would bring the older version again and again, and never get the newer one.
-          if (table.isDamagedAt(slot)) this.#options.lookAgain(space, record);
-          return Promise.resolve({ changed: false, held });
+          if (!table.isDamagedAt(slot)) return Promise.resolve({ changed: false, held });
+          this.#options.lookAgain(space, record);
+          return Promise.resolve({ changed: false, held, isDamaged: true });
         }
         heals = order === 0;
         replaces = index.placeOf(table, slot);
@@ -98,7 +99,20 @@ export class Appender {
       this.#checkHintRoom(space, record, replaces);
     }
     index.actors.intern(version.dot.actor);
-    return this.#append('record', space, record, record.bytes, replaces);
+    return this.#append('record', space, record, { payload: record.bytes, replaces });
+  }
+
+  /**
+   * Puts a record in the place of a damaged version, though that was newer; see `Store.replaceDamaged`. False, and
+   * nothing is done, when another one is on its way there.
+   */
+  async supplant(record: StoredRecord, damaged: EntryPlace): Promise<boolean> {
+    const { index } = this.#options;
+    const { key, token, version, bytes } = record;
+    if (this.#staging.find(index.own, key, token) !== undefined) return false;
+    index.actors.intern(version.dot.actor);
+    await this.#append('record', index.own, record, { payload: bytes, replaces: damaged, supplants: true });
+    return true;
   }
 
   /** Drops what a space holds under a key up to the record's version, unless that is a later one. */
@@ -136,8 +150,7 @@ export class Appender {
       'drop',
       space,
       { key, token, version },
-      encodeDrop({ key, dot: record.dot }),
-      replaces,
+      { payload: encodeDrop({ key, dot: record.dot }), replaces },
     );
   }
 
@@ -152,7 +165,11 @@ export class Appender {
       if (entry.kind === 'record') {
         segment.note(recordKind, space, length);
         space.stagedBytes -= length;
-        index.applyRecord(entry, place, entry.replacedPlace);
+        const { replacedPlace } = entry;
+        if (entry.supplants && replacedPlace !== undefined) {
+          index.forgetDamaged(space, entry.token, replacedPlace);
+        }
+        index.applyRecord(entry, place, replacedPlace);
       } else {
         segment.note(dropKind, space, length);
         index.applyDrop(entry, place, entry.replacedPlace);
@@ -181,9 +198,13 @@ export class Appender {
     kind: 'record' | 'drop',
     space: KeySpace,
     record: { readonly key: Uint8Array; readonly token: Token; readonly version: VersionDigest },
-    payload: Uint8Array,
-    replaces: EntryPlace | StagedEntry | undefined,
+    written: {
+      readonly payload: Uint8Array;
+      readonly replaces: EntryPlace | StagedEntry | undefined;
+      readonly supplants?: boolean;
+    },
   ): Promise<MergeResult> {
+    const { payload, replaces, supplants = false } = written;
     return new Promise((resolve, reject) => {
       const logKind = kind === 'drop' ? dropKind : recordKind;
       const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload);
@@ -198,6 +219,7 @@ export class Appender {
         batchOffset,
         length,
         replaces,
+        supplants,
         resolve,
         reject,
       });

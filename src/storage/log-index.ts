@@ -44,6 +44,7 @@ export class LogIndex {
   readonly own: KeySpace;
   readonly hints = new Map<NodeId, KeySpace>();
   readonly #reader: EntryReader;
+  #recoveries = 0;
   /** Filled in anew for each insert: the table copies it. */
   readonly #slotEntry: Writable<SlotEntry> = {
     tokenHigh: 0,
@@ -68,6 +69,11 @@ export class LogIndex {
     this.segments = options.segments;
     this.#reader = options.reader;
     this.own = new KeySpace({ name: '', partitions: options.partitions });
+  }
+
+  /** How often an entry that had not been believed was read after all. */
+  get recoveries(): number {
+    return this.#recoveries;
   }
 
   /** The space of that name, made when it is new. */
@@ -212,11 +218,20 @@ export class LogIndex {
     if (slot >= 0) table.markDamaged(slot);
   }
 
+  /** Forgets the entry at a place, if it still is one that can't be believed. */
+  forgetDamaged(space: KeySpace, token: Token, place: EntryPlace): void {
+    const table = space.table(token);
+    const slot = this.slotAt(table, token, place);
+    if (slot >= 0 && table.isDamagedAt(slot)) this.removeSlot(space, table, slot);
+  }
+
   /** Takes back what `markDamaged` noted: the entry could be read after all. */
   markIntact(space: KeySpace, token: Token, place: EntryPlace): void {
     const table = space.table(token);
     const slot = this.slotAt(table, token, place);
-    if (slot >= 0 && table.isDamagedAt(slot)) table.replace(slot, { ...table.read(slot), damaged: false });
+    if (slot < 0 || !table.isDamagedAt(slot)) return;
+    this.#recoveries++;
+    table.replace(slot, { ...table.read(slot), damaged: false });
   }
 
   /** The slot of a token that points to a place, or -1. */

@@ -6,12 +6,14 @@
 
 import { crc32 as fastChecksum } from 'node:zlib';
 
+import type { StoredRecord } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import { silentObserver } from '../ports/observer.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { SimRandom } from '../sim/sim-random.ts';
-import { openLogStore, type LogStore, type LogStoreOptions } from './log-store.ts';
+import type { LogStoreOptions } from './log-store-options.ts';
+import { openLogStore, type LogStore } from './log-store.ts';
 import type { ContractOptions, StoreHarness } from './store-contract.ts';
 
 /** The real clock, for tests in which nothing depends on how much time passes. */
@@ -65,6 +67,14 @@ export class LogStoreHarness implements StoreHarness {
   async crash(): Promise<LogStore> {
     this.disk.crash();
     return await this.#open();
+  }
+
+  async rot(record: StoredRecord): Promise<LogStore> {
+    for (const path of this.disk.paths().filter((each) => each.endsWith('.seg'))) {
+      const at = Buffer.from(this.disk.readNow(path) ?? []).lastIndexOf(Buffer.from(record.bytes));
+      if (at >= 0) this.disk.corrupt(path, at + record.bytes.length - 1, 1);
+    }
+    return await Promise.resolve(this.#store ?? this.#open());
   }
 
   async openBackup(path: string): Promise<LogStore> {

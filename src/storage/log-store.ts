@@ -9,17 +9,13 @@
  * quick to start. Simplified: all segments stay open, and all of the index stays in memory.
  */
 
-import type { Durability, NodeId } from '../core/config.ts';
-import type { Checksum } from '../core/crc32.ts';
+import type { NodeId } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
-import type { Random } from '../ports/random.ts';
 import { Appender } from './appender.ts';
 import type { Batch } from './batch.ts';
 import { Checkpointer } from './checkpointer.ts';
@@ -29,6 +25,7 @@ import { FloorKeeper } from './floor-keeper.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
 import { LogReader } from './log-reader.ts';
+import type { LogStoreOptions } from './log-store-options.ts';
 import { logStatus } from './log-status.ts';
 import type { AppliedPosition } from './log-replay.ts';
 import { LogWriter, type BatchPlace } from './log-writer.ts';
@@ -37,6 +34,7 @@ import { PlaceReader } from './place-reader.ts';
 import { Quarantine } from './quarantine.ts';
 import { recoverLog, replayedBytes, type RecoveredLog } from './recovery.ts';
 import type {
+  DamagedVersion,
   EvidenceCause,
   FloorResult,
   HintSummary,
@@ -52,30 +50,10 @@ import type {
 } from './store.ts';
 import { Scrubber } from './scrub.ts';
 import type { FloorRaise, StabilityFloors } from './stability-floors.ts';
+import { replaceDamaged } from './damage-replacer.ts';
 import { dropStrays } from './stray-dropper.ts';
 import { scanPage, type ScanOptions } from './token-scan.ts';
 import { TreeReader } from './tree-reader.ts';
-
-export interface LogStoreOptions {
-  /** The data directory; the caller holds its lock. */
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly observer: Observer;
-  readonly checksum: Checksum;
-  /** A power of two, the same at every start. */
-  readonly partitions: number;
-  readonly durability: Durability;
-  readonly valueBytesMax?: number;
-  readonly segmentBytesMax?: number;
-  /** Growth of the log after which the index is written out. */
-  readonly checkpointAfterBytes?: number;
-  readonly compactionBytesPerSecond?: number;
-  readonly hintBytesPerTargetMax?: number;
-  readonly hintBytesMax?: number;
-  /** Told once when a sync has failed: only a restart helps, so the node should stop itself. */
-  readonly onFailed?: (reason: string) => void;
-}
 
 /** Recovers the log in `disk` and opens it. Rejects only when the disk does not let it. */
 export async function openLogStore(options: LogStoreOptions): Promise<LogStore> {
@@ -231,6 +209,11 @@ export class LogStore implements Store {
     return await Promise.resolve(this.#tree.listVersions(range, limit));
   }
 
+  async listDamaged(range: TokenRange, limit: number): Promise<readonly DamagedVersion[]> {
+    this.#checkOpen();
+    return await Promise.resolve(this.#tree.listDamaged(range, limit));
+  }
+
   async readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {
     this.#checkOpen();
     return await this.#tree.readRange(range, bytesMax);
@@ -295,6 +278,15 @@ export class LogStore implements Store {
     const [index, entries] = [this.#index, this.#entries];
     const [appender, floors] = [this.#appender, this.#floors];
     return await dropStrays({ index, entries, appender, floors }, partition, strays);
+  }
+
+  async replaceDamaged(damaged: DamagedVersion, records: readonly StoredRecord[]): Promise<boolean> {
+    this.#checkWritable();
+    const [index, appender, floors] = [this.#index, this.#appender, this.#floors];
+    const isReplaced = await replaceDamaged({ index, appender, floors }, damaged, records);
+    // The log can't tell a replay to forget what it can't read: the checkpoint does.
+    if (isReplaced) await this.#maintenance.checkpoint();
+    return isReplaced;
   }
 
   async oldestHint(): Promise<OldestHint | undefined> {

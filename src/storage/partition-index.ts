@@ -8,8 +8,7 @@
  * no empty slot lies between an entry and its home. A lookup is thus a short probe, and a scan in
  * token order a walk over the array. Nothing wraps around: a little slack follows the last home.
  *
- * The table also keeps the sum of its versions, for comparing owners (`core/version-sum.ts`). A damaged entry
- * is not in it, so that it counts as missing there and is healed.
+ * The table also keeps the sum of its versions, for comparing owners (`core/version-sum.ts`), without damaged ones.
  *
  * Equal tokens are not equal keys: several slots may share a token, and the caller compares keys.
  * Whoever can choose keys with equal tokens makes their lookups linear, but breaks nothing.
@@ -69,6 +68,7 @@ export class PartitionIndex {
   #emptyBelow = 0;
   readonly #sum = new RunningSum();
   #newestMs = 0;
+  #damaged = 0;
 
   /** The `partitionBits` upper bits of all tokens in the table are equal: 0 to 16. */
   constructor(options: { readonly partitionBits: number }) {
@@ -78,6 +78,11 @@ export class PartitionIndex {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Entries that could not be believed. */
+  get damaged(): number {
+    return this.#damaged;
   }
 
   /** The sum of all versions that are not damaged. */
@@ -153,6 +158,7 @@ export class PartitionIndex {
     const at = this.#occupied(slot);
     this.#takeFromSum(at);
     this.#words[at + 7] = this.#word(at + 7) | damagedFlag;
+    this.#damaged++;
   }
 
   /** Removes an entry. The array is given back once the last one is gone, not before. */
@@ -206,6 +212,7 @@ export class PartitionIndex {
     const before = this.#sum.value();
     this.#sum.clear();
     this.#newestMs = 0;
+    this.#damaged = 0;
     for (let at = 0; at < this.#words.length; at += slotWords) {
       if (this.#word(at + 7) !== 0) this.#addToSum(at);
     }
@@ -288,10 +295,12 @@ export class PartitionIndex {
     const wallMs = this.wallMsAt(at / slotWords);
     if (wallMs > this.#newestMs) this.#newestMs = wallMs;
     if ((this.#word(at + 7) & damagedFlag) === 0) this.#sum.addWords(this.#words, at);
+    else this.#damaged++;
   }
 
   #takeFromSum(at: number): void {
     if ((this.#word(at + 7) & damagedFlag) === 0) this.#sum.subtractWords(this.#words, at);
+    else this.#damaged--;
   }
 
   /** A word of the array, zero past its end: the end then reads as an empty slot. */

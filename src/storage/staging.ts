@@ -28,6 +28,8 @@ export interface StagedEntryParts {
   readonly length: number;
   /** What it replaces: an entry in the log, or an earlier staged one. */
   readonly replaces: EntryPlace | StagedEntry | undefined;
+  /** It takes the place of what it replaces although that was newer, if that still can't be read. */
+  readonly supplants: boolean;
   readonly resolve: (result: MergeResult) => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -43,6 +45,7 @@ export class StagedEntry implements StagedEntryParts {
   readonly batchOffset: number;
   readonly length: number;
   readonly replaces: EntryPlace | StagedEntry | undefined;
+  readonly supplants: boolean;
   readonly resolve: (result: MergeResult) => void;
   readonly reject: (error: StoreError) => void;
   /** Where it lies, once it is in the log. */
@@ -60,6 +63,7 @@ export class StagedEntry implements StagedEntryParts {
     this.batchOffset = parts.batchOffset;
     this.length = parts.length;
     this.replaces = parts.replaces;
+    this.supplants = parts.supplants;
     this.resolve = parts.resolve;
     this.reject = parts.reject;
   }

@@ -9,6 +9,8 @@
 import { describe, test } from 'node:test';
 
 import type { Durability } from '../core/config.ts';
+import type { StoredRecord } from '../core/record.ts';
+import { contractOfDamage } from './store-contract-damage.ts';
 import { contractOfDurability } from './store-contract-durability.ts';
 import { contractOfEvidence } from './store-contract-evidence.ts';
 import { contractOfFloors } from './store-contract-floor.ts';
@@ -39,6 +41,8 @@ export interface StoreHarness {
   reopen(): Promise<Store>;
   /** Kills the store as it stands, loses what a crash loses, and opens what is left. */
   crash(): Promise<Store>;
+  /** Flips a bit in the value of a record of the own space, on the disk; the store that it returns has not read it since. */
+  rot(record: StoredRecord): Promise<Store>;
   /** Opens a folder written by `Store.backup` as a data directory of its own; the caller closes it. */
   openBackup(path: string): Promise<Store>;
   /** Closes what is open and removes all traces. */
@@ -75,6 +79,7 @@ export function storeContract(name: string, factory: StoreFactory): void {
     describe('removal', () => contractOfRemoval(withStore));
     describe('stability floors', () => contractOfFloors(withStore));
     describe('durability', () => contractOfDurability(withStore));
+    describe('damage', () => contractOfDamage(withStore));
     describe('scrubs', () => contractOfScrubs(withStore));
     describe('status and close', () => contractOfStatus(withStore));
   });

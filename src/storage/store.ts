@@ -17,6 +17,17 @@ export interface MergeResult {
   readonly changed: boolean;
   /** What the store holds now. */
   readonly held: VersionDigest;
+  /** What the record lost against is known to be unreadable: nobody can rely on it. */
+  readonly isDamaged?: boolean;
+}
+
+/** A version that is held and can't be read. */
+export interface DamagedVersion extends SummedVersion {
+  /**
+   * How often a version of this store that had been unreadable was read after all. While that does not change, this
+   * one has been damaged all the time.
+   */
+  readonly recoveries: number;
 }
 
 /** One entry of a scan. */
@@ -184,6 +195,11 @@ export interface Store {
   sumRanges(ranges: readonly TokenRange[], upToMs: number): Promise<readonly VersionSum[]>;
   /** What is held in a range of tokens, without reading values; at most `limit` versions, but all of one token. */
   listVersions(range: TokenRange, limit: number): Promise<VersionPage>;
+  /**
+   * What is held in a range of tokens and known to be unreadable, in token order, at most `limit`. Where not even its
+   * stamp can be read that is 0.
+   */
+  listDamaged(range: TokenRange, limit: number): Promise<readonly DamagedVersion[]>;
   /** Verified records of a range, up to `bytesMax` of them, but all of one token. What is unreadable is left out. */
   readRange(range: TokenRange, bytesMax: number): Promise<RecordPage>;
   /** The same for single tokens, in the order given; `rest` are those that were not reached. */
@@ -216,6 +232,13 @@ export interface Store {
    * this node does not own and the owners have: anywhere else it would be a lost write.
    */
   removeRecord(record: StoredRecord): Promise<void>;
+  /**
+   * Forgets a damaged version and puts in its place, though they are older, the records of its token that other owners
+   * hold; in one step, so that nobody finds nothing meanwhile. Returns whether it did: not when the version is another
+   * by now, or was readable since it was listed. Durable when it resolves; until then a crash brings the damage back.
+   * For what certainly was not acknowledged: anywhere else it would be a lost write.
+   */
+  replaceDamaged(damaged: DamagedVersion, records: readonly StoredRecord[]): Promise<boolean>;
   /** Rewrites whatever keeps superseded or forgotten entries on the disk. */
   compactNow(): Promise<void>;
 

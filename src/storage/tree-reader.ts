@@ -17,7 +17,7 @@ import type { LogIndex } from './log-index.ts';
 import { nextTurn } from './next-turn.ts';
 import type { PartitionIndex } from './partition-index.ts';
 import type { PlacedToken, PlaceReader } from './place-reader.ts';
-import type { ListedVersion, RecordPage, VersionPage } from './store.ts';
+import type { DamagedVersion, ListedVersion, RecordPage, VersionPage } from './store.ts';
 
 /** Told of the slots of a walk, one token's all in one turn; returns false to end before the next token. */
 type VisitToken = (table: PartitionIndex, first: number, token: Token) => boolean;
@@ -72,6 +72,20 @@ export class TreeReader {
       return true;
     });
     return { versions, next };
+  }
+
+  listDamaged(range: TokenRange, limit: number): DamagedVersion[] {
+    const found: DamagedVersion[] = [];
+    const { recoveries } = this.#index;
+    for (const { table, first } of this.#tablesOf(range)) {
+      if (table.damaged === 0) continue;
+      for (let slot = first; slot >= 0 && found.length < limit; slot = table.slotAfter(slot)) {
+        const token = { high: table.tokenHighAt(slot), low: table.tokenLowAt(slot) };
+        if (compareTokens(token, range.last) > 0) break;
+        if (table.isDamagedAt(slot)) found.push({ ...versionAt(table, slot, token), recoveries });
+      }
+    }
+    return found;
   }
 
   async readRange(range: TokenRange, bytesMax: number): Promise<RecordPage> {
