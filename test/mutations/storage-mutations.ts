@@ -206,7 +206,7 @@ export const storageMutations: readonly Mutation[] = [
     name: 'winner-looked-at-again',
     promise: 'owners do not bring an older version for ever where the newer could not be read once',
     file: 'src/storage/appender.ts',
-    find: 'if (table.isDamagedAt(slot)) this.#options.lookAgain(space, record);',
+    find: 'this.#options.lookAgain(space, record);',
     replace: '',
     tests: ['src/storage/log-disk-failure.test.ts'],
   },
@@ -414,5 +414,29 @@ export const storageMutations: readonly Mutation[] = [
     else this.#syncLater();
     segment.end = offset + batch.bytes;`,
     tests: ['src/storage/group-commit.test.ts'],
+  },
+  {
+    name: 'damaged-all-the-time',
+    promise: 'a version that was readable since it was listed is not given up',
+    file: 'src/storage/damage-replacer.ts',
+    find: ' || index.recoveries !== damaged.recoveries',
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
+  },
+  {
+    name: 'supplants-only-what-is-damaged',
+    promise: 'what was healed meanwhile stays',
+    file: 'src/storage/log-index.ts',
+    find: 'if (slot >= 0 && table.isDamagedAt(slot)) this.removeSlot(space, table, slot);',
+    replace: 'if (slot >= 0) this.removeSlot(space, table, slot);',
+    tests: ['src/storage/damage-replacer.test.ts'],
+  },
+  {
+    name: 'replaced-damage-in-a-checkpoint',
+    promise: 'what gave way does not come back with a restart',
+    file: 'src/storage/log-store.ts',
+    find: 'if (isReplaced) await this.#maintenance.checkpoint();',
+    replace: '',
+    tests: ['src/storage/log-store-contract.test.ts'],
   },
 ];
