@@ -36,6 +36,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   /** One node's command, `{id}`, `{config}`, `{data}` and `{addr}` replaced; words are separated by spaces. */
   readonly command: string;
+  /** Further fields of the nodes file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Answered with 200 once a node takes requests. */
   readonly readyPath: string;
 }
@@ -46,7 +48,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningServ
   const ports = await freePorts(options.nodes);
   const nodes = ports.map((port, index) => ({ id: `n${index + 1}`, addr: `127.0.0.1:${port}` }));
   const config = join(folder, 'nodes.json');
-  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, n: 3, r: 2, w: 2 }));
+  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, n: 3, r: 2, w: 2, ...options.settings }));
   const children = nodes.map(({ id, addr }) => {
     const words: Readonly<Record<string, string>> = { id, addr, config, data: join(folder, id) };
     const command = options.command.replace(/\{(\w+)\}/g, (whole, name: string) => words[name] ?? whole);

@@ -17,6 +17,7 @@ import {
 } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { PeerTlsMode } from '../platform/peer-tls.ts';
 import { formatAddress, type Address } from './address.ts';
 import { membersOf, workersOf, type NodeEntry } from './worker-members.ts';
 
@@ -44,6 +45,15 @@ export interface WorkerPlace {
   readonly sharedAddress: Address;
 }
 
+/** How peers speak with one another when not plainly. */
+export interface PeerTlsSettings {
+  /** Paths of PEM files; `{id}` in one stands for the id of the node. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly mode: PeerTlsMode;
+}
+
 export interface ClusterSettings {
   /** Where they come from, for messages; undefined for the built-in single node. */
   readonly path: string | undefined;
@@ -60,6 +70,8 @@ export interface ClusterSettings {
   readonly scrubMs: number;
   readonly engine: Engine;
   readonly durability: Durability;
+  /** Undefined: without TLS. */
+  readonly peerTls: PeerTlsSettings | undefined;
   /** What is allowed but most likely not meant, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -124,6 +136,7 @@ export function singleNodeSettings(entry: NodeEntry): ClusterSettings {
     scrubMs: defaultScrubMs,
     engine: 'log',
     durability: { mode: 'always' },
+    peerTls: undefined,
     warnings: [],
   };
 }

@@ -20,6 +20,7 @@ import type { Store } from '../storage/store.ts';
 import { formatAddress, type Address } from './address.ts';
 import { ClosingOrder } from './closing-order.ts';
 import { NodeLives, type NodeParts } from './node-lives.ts';
+import { openPeerTls } from './open-peer-tls.ts';
 import { removePidFile, writePidFile } from './pid-file.ts';
 import type { ServeSettings } from './serve-settings.ts';
 
@@ -78,6 +79,7 @@ async function openParts(
   const { observer, onFatal } = options;
   const clock = new SystemClock();
   const random = new SystemRandom();
+  const peerTls = openPeerTls(settings, clock, observer);
 
   const disk = new FileDisk({ root: dataDirectory, onLockLost: onFatal });
   closing.add(await disk.lock());
@@ -100,5 +102,5 @@ async function openParts(
   const members = config.members.map((member) => member.id);
   const knownPeers = await KnownPeers.open({ disk, members, observer });
   closing.add(() => knownPeers.close());
-  return { ...options, settings, clock, random, disk, store, knownPeers };
+  return { ...options, settings, clock, random, disk, store, knownPeers, peerTls };
 }

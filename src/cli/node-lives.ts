@@ -16,6 +16,7 @@ import { createHttpFrontend } from '../frontends/http-server.ts';
 import { createRedisFrontend } from '../frontends/redis/redis-server.ts';
 import { classicLevelFolder } from '../platform/classic-level-store.ts';
 import type { FileDisk } from '../platform/file-disk.ts';
+import type { PeerTls } from '../platform/peer-tls.ts';
 import { httpProtocol, SharedPort, type PortProtocol } from '../platform/port-sharing.ts';
 import { canReusePort } from '../platform/reuse-port.ts';
 import type { SystemClock } from '../platform/system-clock.ts';
@@ -35,6 +36,7 @@ import type { Store } from '../storage/store.ts';
 import { formatAddress, type Address } from './address.ts';
 import { ClosingOrder } from './closing-order.ts';
 import type { ServeSettings } from './serve-settings.ts';
+import { peerTlsStatus } from './open-peer-tls.ts';
 import { packageVersion } from './version.ts';
 
 /** What outlives the change to another incarnation: all that holds the disk. */
@@ -48,6 +50,8 @@ export interface NodeParts {
   readonly disk: FileDisk;
   readonly store: Store;
   readonly knownPeers: KnownPeers;
+  /** Undefined: peers speak without TLS. */
+  readonly peerTls: PeerTls | undefined;
 }
 
 /** What serves under one identity. */
@@ -148,6 +152,7 @@ async function serveAs(
       epoch: placement.epoch,
       fingerprint: placementFingerprint(placement),
       peers: peerAddresses(settings),
+      ...(parts.peerTls === undefined ? {} : { tls: parts.peerTls }),
       frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
       clock,
       random,
@@ -171,7 +176,11 @@ async function serveAs(
     const frontend = createHttpFrontend({
       node,
       observer,
-      config: { valueBytesMax: config.valueBytesMax, paths: pathsOf(settings) },
+      config: {
+        valueBytesMax: config.valueBytesMax,
+        paths: pathsOf(settings),
+        peerTls: peerTlsStatus(parts.peerTls, transport),
+      },
     });
     closing.add(() => frontend.stop());
     const redis = createRedisFrontend({
@@ -189,14 +198,14 @@ async function serveAs(
     const clientPort = new SharedPort({
       ...listen,
       // Who gives peers an address of their own may want to keep them off the one for clients.
-      protocols: peerListen === undefined ? [transport.protocol, redisOnPort, http] : [redisOnPort, http],
+      protocols: peerListen === undefined ? [...transport.protocols, redisOnPort, http] : [redisOnPort, http],
       clock,
       observer,
     });
     const port = await clientPort.listen();
     closing.add(() => Promise.resolve(clientPort.close()));
     if (peerListen !== undefined) {
-      const peerPort = new SharedPort({ ...peerListen, protocols: [transport.protocol], clock, observer });
+      const peerPort = new SharedPort({ ...peerListen, protocols: transport.protocols, clock, observer });
       await peerPort.listen();
       closing.add(() => Promise.resolve(peerPort.close()));
     }

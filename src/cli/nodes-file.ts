@@ -8,11 +8,12 @@
  */
 
 import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 
 import { defaultClusterName, defaultScrubMs, defaultVnodes, partitionsFor } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { ClusterSettings } from './cluster-settings.ts';
+import type { ClusterSettings, PeerTlsSettings } from './cluster-settings.ts';
 import { contradictionsOf, quorumOf, timingOf, warningsOf } from './nodes-checks.ts';
 import { checkShape, type NodesFile } from './nodes-schema.ts';
 import { membersOf } from './worker-members.ts';
@@ -69,7 +70,20 @@ function settingsOf(file: NodesFile, path: string): ClusterSettings {
     scrubMs: file.scrubDays === undefined ? defaultScrubMs : Math.round(file.scrubDays * 86_400_000),
     engine: file.engine ?? 'log',
     durability: file.durability ?? { mode: 'always' },
+    peerTls: peerTlsOf(file, path),
     warnings: warningsOf(file).map((warning) => `${path}: ${warning}`),
+  };
+}
+
+/** Paths are as seen from the folder of the nodes file, wherever the command was called. */
+function peerTlsOf({ peerTls }: NodesFile, path: string): PeerTlsSettings | undefined {
+  if (peerTls === undefined) return undefined;
+  const at = (file: string): string => resolve(dirname(path), file);
+  return {
+    ca: at(peerTls.ca),
+    cert: at(peerTls.cert),
+    key: at(peerTls.key),
+    mode: peerTls.mode ?? 'required',
   };
 }
 

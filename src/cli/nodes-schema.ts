@@ -78,6 +78,17 @@ const timingSchema = z.strictObject(
   { error: `must be an object with some of ${Object.keys(defaultTiming).join(', ')}` },
 );
 
+const pathForm = 'the path of a PEM file, relative to this file; {id} stands for the id of the node';
+const peerTlsSchema = z.strictObject(
+  {
+    ca: text(pathForm, /^[^\p{Cc}]+$/u),
+    cert: text(pathForm, /^[^\p{Cc}]+$/u),
+    key: text(pathForm, /^[^\p{Cc}]+$/u),
+    mode: z.enum(['required', 'optional'], { error: 'must be "required" or "optional"' }).optional(),
+  },
+  { error: 'must be an object such as {"ca":"ca.crt","cert":"{id}.crt","key":"{id}.key"}' },
+);
+
 const onOrOff = (field: string) =>
   z.boolean({ error: `must be true or false: whether there is any ${field}` }).optional();
 
@@ -108,6 +119,7 @@ const fileSchema = z.strictObject(
       .optional(),
     engine: z.enum(engines, { error: 'must be "log" or "classic-level"' }).optional(),
     durability: durabilitySchema.optional(),
+    peerTls: peerTlsSchema.optional(),
   },
   { error: 'must be an object with "nodes"' },
 );
@@ -129,5 +141,6 @@ export function checkShape(
 function fieldsAt(path: readonly PropertyKey[]): string[] {
   if (path[0] === 'nodes') return Object.keys(nodeSchema.shape);
   if (path[0] === 'timing') return Object.keys(timingSchema.shape);
+  if (path[0] === 'peerTls') return Object.keys(peerTlsSchema.shape);
   return Object.keys(fileSchema.shape);
 }

@@ -19,6 +19,7 @@ import {
   type ClusterNode,
   type ClusterSettings,
   type Engine,
+  type PeerTlsSettings,
   type WorkerPlace,
 } from './cluster-settings.ts';
 import { UsageFailure } from './command-failure.ts';
@@ -27,6 +28,7 @@ import type { LogFormat } from './log-observer.ts';
 import type { LogLevel } from '../ports/observer.ts';
 import { nodesFilePath, defaultConfigPath } from './nodes-file-choice.ts';
 import { readNodesFile } from './nodes-file.ts';
+import { peerTlsFor } from './peer-tls-settings.ts';
 import { workerDirectory } from './worker-folders.ts';
 import { workerProblems } from './worker-members.ts';
 
@@ -44,6 +46,9 @@ export interface ServeOptions {
   readonly workers?: WorkerCount;
   /** Which of its workers this process is; told by the process that starts them. */
   readonly worker?: number;
+  readonly peerCa?: string;
+  readonly peerCert?: string;
+  readonly peerKey?: string;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }
@@ -63,6 +68,8 @@ export interface ServeSettings {
   readonly dataDirectory: string;
   readonly durability: Durability;
   readonly engine: Engine;
+  /** With the paths of this very node; undefined: peers speak without TLS. */
+  readonly peerTls: PeerTlsSettings | undefined;
   readonly warnings: readonly string[];
   /** True for a node alone that no nodes file describes. */
   readonly standalone: boolean;
@@ -168,6 +175,7 @@ function merged(settings: ClusterSettings, options: ServeOptions, node: ClusterN
     dataDirectory: workerDirectory(root, worker?.number ?? 1),
     durability: options.durability ?? settings.durability,
     engine: options.engine ?? settings.engine,
+    peerTls: peerTlsFor(node, settings.peerTls, options),
     warnings: settings.warnings,
     standalone: settings.path === undefined,
   };

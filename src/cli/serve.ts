@@ -63,6 +63,12 @@ export const serveCommand = withExamples(
     )
     .addOption(new Option('--worker <number>').argParser(parseInteger(1, limits.workersMax)).hideHelp())
     .option('--no-anti-entropy', 'do not compare with other owners: hints and read repair alone')
+    .option(
+      '--peer-ca <file>',
+      'authorities of the certificates of peers (default: peerTls of the nodes file)',
+    )
+    .option('--peer-cert <file>', "this node's certificate")
+    .option('--peer-key <file>', 'the private key of that')
     .addOption(
       new Option('--log-format <format>', 'of the lines on standard error')
         .choices(logFormats)

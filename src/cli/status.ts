@@ -17,6 +17,7 @@ import {
 import { chooseNodes, inspectCommand, type InspectedNode, type InspectOptions } from './inspect-command.ts';
 import { healthOfAddress, readinessOfAddress, type NodeAnswer } from './node-answer.ts';
 import { requestNode } from './node-client.ts';
+import { certificateRemarks, peersCell, peersSchema } from './peers-figures.ts';
 import { formatBytes, formatTable, say } from './terminal.ts';
 
 const pageTimeoutMs = 2_000;
@@ -36,7 +37,6 @@ export const statusCommand = withExamples(
 const persistSchema = z.object({ keys: z.number(), wal_bytes: z.number() });
 const hintsSchema = z.object({ count: z.number() });
 const ringSchema = z.object({ partitions_per_node: z.record(z.string(), z.number()) });
-const peersSchema = z.object({ id: z.string() });
 
 const heading = [
   'NODE',
@@ -47,6 +47,7 @@ const heading = [
   'LOG',
   'HINTS',
   'PARTITIONS',
+  'PEERS',
   'LEVEL',
   'FLOOR',
   'WITNESS',
@@ -90,6 +91,7 @@ async function rowOf(node: InspectedNode): Promise<Row> {
       persist === undefined ? nothing : formatBytes(persist.wal_bytes),
       String(hints?.count ?? nothing),
       String(partitions ?? nothing),
+      peersCell(peers),
       levelCell(ae),
       floorCell(floor, Date.now()),
       witnessCell(ae),
@@ -97,6 +99,7 @@ async function rowOf(node: InspectedNode): Promise<Row> {
     remarks: [
       ...remarksOf(node, health),
       ...(up ? remarksOf(node, readiness) : []),
+      ...certificateRemarks(peers?.id ?? node.name, peers, Date.now()),
       ...healingRemarks(peers?.id ?? node.name, ae, floor),
     ],
   };

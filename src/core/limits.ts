@@ -44,6 +44,12 @@ export const limits = {
   firstBytesTimeoutMs: 10_000,
   /** A peer connection has this long to complete its handshake. */
   handshakeTimeoutMs: 5_000,
+  /** Connections of peers whose handshake is not complete; past it the oldest is closed. Twice what a whole cluster opens at once. */
+  peerHandshakesMax: 512,
+  /** The files of a node's certificate are looked at this often at most; it costs 20 µs. */
+  peerCertificateCheckMs: 5_000,
+  /** A file of certificates: hundreds of them. */
+  peerCertificateFileBytesMax: mebibyte,
   /** A connected peer that said nothing for so long may be dead: heartbeats come every 500 ms. */
   peerPresentMs: 3_000,
   /** A node that is told for so long that its id is in use ends: a dead process would have fallen silent. */

@@ -21,12 +21,14 @@ import type { KeyExchange } from './key-exchange.ts';
 import { KeyHandler } from './kv-handler.ts';
 import { OperatorRoutes } from './operator-routes.ts';
 import { framingFault } from './request-framing.ts';
-import type { PersistencePaths } from './status-routes.ts';
+import type { PeerTlsStatus, PersistencePaths } from './status-routes.ts';
 
 export interface HttpFrontendConfig {
   readonly valueBytesMax: number;
   /** Shown to the operator; empty where unknown. */
   readonly paths?: PersistencePaths;
+  /** Shown to the operator; without it peers speak plainly. */
+  readonly peerTls?: (() => PeerTlsStatus) | undefined;
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Instead of those of `core/limits.ts`. */
   readonly limits?: Partial<PipelineLimits> & {
@@ -57,12 +59,20 @@ export function createHttpFrontend(options: {
   readonly wallNow?: () => number;
 }): HttpFrontend {
   const { node, config, observer, wallNow = Date.now } = options;
-  const { valueBytesMax, paths = { log: '', snapshot: '', hints: '' } } = config;
+  const { valueBytesMax, peerTls, paths = { log: '', snapshot: '', hints: '' } } = config;
   const bodyBytesInFlightMax = config.limits?.bodyBytesInFlightMax ?? limits.bodyBytesInFlightMax;
   const load: FrontendLoad = { requests: 0, outputBytes: 0, bodyBytes: 0, stopping: false };
   const bodyLimits = { bodyBytesMax: valueBytesMax, bodyBytesInFlightMax };
   const keys = new KeyHandler({ node, load, bodyLimits, wallNow });
-  const operator = new OperatorRoutes({ node, load, observer, valueBytesMax, bodyBytesInFlightMax, paths });
+  const operator = new OperatorRoutes({
+    node,
+    load,
+    observer,
+    valueBytesMax,
+    bodyBytesInFlightMax,
+    paths,
+    peerTls,
+  });
 
   function serve(reply: ClientReply): void {
     const fault = framingFault(reply.req);

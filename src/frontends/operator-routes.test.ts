@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../core/limits.ts';
 import { requestText, startHarness, type Harness, type Reply } from './test-harness.ts';
+import type { PeerTlsStatus } from './status-routes.ts';
 
 const json = { Accept: 'application/json' };
 
@@ -382,10 +383,12 @@ test('peers are listed with what is known of them', async (t) => {
   assert.deepEqual(await get(await startHarness(t), '/debug/peers'), {
     id: 'n1',
     incarnation: 7,
+    tls: null,
     peers: [
       {
         id: 'n2',
         up: true,
+        encrypted: false,
         suspect: false,
         latency_ms: 0.75,
         incarnation: 2,
@@ -394,6 +397,17 @@ test('peers are listed with what is known of them', async (t) => {
       },
     ],
   });
+});
+
+test('of peers by TLS it is told until when the certificate is valid, and which of them are encrypted', async (t) => {
+  const tls: PeerTlsStatus = {
+    mode: 'required',
+    certificateExpiresMs: 4_000,
+    isEncrypted: (id) => id === 'n2',
+  };
+  const page = JSON.stringify(await get(await startHarness(t, { peerTls: () => tls }), '/debug/peers'));
+  assert.match(page, /"tls":\{"mode":"required","certificate_expires_ms":4000\}/);
+  assert.match(page, /"id":"n2","up":true,"encrypted":true/);
 });
 
 test('an unknown path is not found, a known one tells its methods', async (t) => {

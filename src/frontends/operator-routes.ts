@@ -19,7 +19,7 @@ import { errorReplyOf, type ErrorReply } from './error-reply.ts';
 import { addInspectionRoutes } from './inspection-routes.ts';
 import type { RequestTarget } from './key-path.ts';
 import { addMaintenanceRoutes } from './maintenance-routes.ts';
-import { addStatusRoutes, type PersistencePaths } from './status-routes.ts';
+import { addStatusRoutes, type PeerTlsStatus, type PersistencePaths } from './status-routes.ts';
 
 export interface OperatorOptions {
   readonly node: NodeApi;
@@ -28,6 +28,7 @@ export interface OperatorOptions {
   readonly valueBytesMax: number;
   readonly bodyBytesInFlightMax: number;
   readonly paths: PersistencePaths;
+  readonly peerTls: (() => PeerTlsStatus) | undefined;
 }
 
 export class OperatorRoutes {

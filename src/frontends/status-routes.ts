@@ -6,6 +6,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { NodeId } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { FloorStatus, NodeApi } from '../replica/node-api.ts';
@@ -24,14 +25,24 @@ export interface PersistencePaths {
   readonly hints: string;
 }
 
+/** How peers speak with this node, for `/debug/peers`. */
+export interface PeerTlsStatus {
+  readonly mode: 'required' | 'optional';
+  /** Wall time after which peers refuse this node's certificate. */
+  readonly certificateExpiresMs: number;
+  readonly isEncrypted: (peer: NodeId) => boolean;
+}
+
 export interface StatusOptions {
   readonly node: NodeApi;
   readonly paths: PersistencePaths;
+  /** Undefined: without TLS. */
+  readonly peerTls: (() => PeerTlsStatus) | undefined;
 }
 
 /** Adds the routes. */
 export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions): void {
-  const { node, paths } = options;
+  const { node, paths, peerTls } = options;
   fastify.get('/health', (request, reply) => sendHealth(node, request, reply));
   fastify.get('/ready', (_request, reply) => {
     const readiness = node.readiness();
@@ -50,7 +61,7 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
     return whyJson(key, await node.operator.why(key));
   });
   fastify.get('/debug/ring', (request) => ringJson(node, request.raw.url ?? ''));
-  fastify.get('/debug/peers', () => peersJson(node));
+  fastify.get('/debug/peers', () => peersJson(node, peerTls?.()));
 }
 
 function sendHealth(node: NodeApi, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -140,13 +151,15 @@ function ringJson(node: NodeApi, url: string): Record<string, unknown> {
   };
 }
 
-function peersJson(node: NodeApi): Record<string, unknown> {
+function peersJson(node: NodeApi, tls: PeerTlsStatus | undefined): Record<string, unknown> {
   return {
     id: node.id,
     incarnation: node.incarnation,
+    tls: tls === undefined ? null : { mode: tls.mode, certificate_expires_ms: tls.certificateExpiresMs },
     peers: node.peers().map((peer) => ({
       id: peer.id,
       up: peer.up,
+      encrypted: tls?.isEncrypted(peer.id) ?? false,
       suspect: peer.suspect,
       latency_ms: peer.latencyMs === undefined ? null : Number(peer.latencyMs.toFixed(3)),
       incarnation: peer.incarnation ?? null,

@@ -61,6 +61,8 @@ const refusalCodes = [
   'PLACEMENT_MISMATCH',
   'ROLLED_BACK',
   'ID_IN_USE',
+  'TLS_REQUIRED',
+  'CERTIFICATE_REFUSED',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 

@@ -16,6 +16,8 @@ export interface HandshakeContext {
   /** Whom this end dialled; undefined at the end that was dialled. */
   readonly dialled: NodeId | undefined;
   readonly isMember: (id: NodeId) => boolean;
+  /** Why a node of that id must not be believed on this connection, whatever it says; see `PeerChannel`. */
+  readonly judgeChannel: (id: NodeId) => Refusal | undefined;
   /** Whether the life of a peer is let in; see `Admission`. */
   readonly judgeLife: (peer: Introduction) => LifeRefusal | undefined;
   /** Keeps the life of a peer before the connection opens; see `Admission`. */
@@ -30,6 +32,9 @@ export function dials(self: NodeId, peer: NodeId): boolean {
 /** Why the other end must be refused; undefined when it is welcome. */
 export function judgeHello(hello: Hello, context: HandshakeContext): Refusal | undefined {
   const { own, dialled } = context;
+  // First, so that a stranger is told nothing of this cluster.
+  const refusedChannel = context.judgeChannel(hello.id);
+  if (refusedChannel !== undefined) return refusedChannel;
   if (hello.clusterName !== own.clusterName) {
     return refusal(
       'WRONG_CLUSTER',

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import type { CancelTimer, Clock } from '../ports/clock.ts';
 import { Handshake, type HandshakeOutcome } from './handshake.ts';
 import type { HandshakeContext } from './handshake-rules.ts';
+import type { PeerChannel } from './peer-channel.ts';
 import { describeSocketError } from './socket-error.ts';
 
 export type HandshakeEnd =
@@ -17,9 +18,8 @@ export type HandshakeEnd =
   | { readonly kind: 'broken'; readonly reason: string };
 
 export interface ShakeHandsOptions {
-  /** Connecting or connected; nothing was read from it yet. */
-  readonly socket: Socket;
-  readonly context: HandshakeContext;
+  readonly channel: PeerChannel;
+  readonly context: Omit<HandshakeContext, 'judgeChannel'>;
   readonly clock: Clock;
   /** For connecting and all that follows. */
   readonly timeoutMs: number;
@@ -32,24 +32,28 @@ export interface ShakeHandsOptions {
 /** One handshake under way. It begins at once. */
 export class HandshakeUnderWay {
   readonly #options: ShakeHandsOptions;
+  readonly #socket: Socket;
   readonly #handshake: Handshake;
   readonly #cancelTimer: CancelTimer;
   #hasEnded = false;
 
   constructor(options: ShakeHandsOptions) {
     this.#options = options;
-    const { socket } = options;
-    this.#handshake = new Handshake(options.context, (bytes) => void socket.write(bytes));
+    const { socket, readyEvent, judge } = options.channel;
+    this.#socket = socket;
+    const context = { ...options.context, judgeChannel: judge };
+    this.#handshake = new Handshake(context, (bytes) => void socket.write(bytes));
     this.#cancelTimer = options.clock.startTimer(options.timeoutMs, this.#onTimeout);
     socket.on('data', this.#onData).on('end', this.#onPeerEnd);
     socket.on('error', this.#onError).on('close', this.#onClose);
-    this.#handshake.start();
+    if (readyEvent === undefined) this.#handshake.start();
+    else socket.once(readyEvent, () => this.#handshake.start());
   }
 
   /** Closes the connection without a word to anybody. */
   abort(): void {
     this.#hasEnded = true;
-    this.#options.socket.destroy();
+    this.#socket.destroy();
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
@@ -63,22 +67,22 @@ export class HandshakeUnderWay {
     if (outcome === undefined) return;
     if (outcome.kind === 'remembering') {
       // The other end has nothing to say until then: what a stranger sends all the same stays in the kernel.
-      this.#options.socket.pause();
+      this.#socket.pause();
       void outcome.done.then(() => {
         if (this.#hasEnded) return;
-        this.#options.socket.resume();
+        this.#socket.resume();
         this.#proceed(this.#handshake.remembered());
       });
       return;
     }
     if (outcome.kind === 'open') this.#release();
-    else this.#options.socket.end();
+    else this.#socket.end();
     this.#end(outcome);
     if (outcome.kind === 'open') this.#options.onReleased();
   }
 
   readonly #onPeerEnd = (): void => {
-    this.#options.socket.end();
+    this.#socket.end();
     this.#end({ kind: 'broken', reason: 'the other end closed the connection during the handshake' });
   };
 
@@ -87,7 +91,7 @@ export class HandshakeUnderWay {
   };
 
   readonly #onTimeout = (): void => {
-    this.#options.socket.destroy();
+    this.#socket.destroy();
     this.#end({
       kind: 'broken',
       reason: `the handshake was not complete within ${this.#options.timeoutMs} ms`,
@@ -108,7 +112,7 @@ export class HandshakeUnderWay {
 
   #release(): void {
     this.#cancelTimer();
-    const { socket } = this.#options;
+    const socket = this.#socket;
     socket.off('data', this.#onData).off('end', this.#onPeerEnd);
     socket.off('error', this.#onError).off('close', this.#onClose);
   }

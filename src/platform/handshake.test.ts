@@ -28,6 +28,7 @@ function context(own: Hello, changes: Partial<HandshakeContext> = {}): Handshake
     own,
     dialled: own.id === n1 ? n2 : undefined,
     isMember: (id) => id === n1 || id === n2,
+    judgeChannel: () => undefined,
     judgeLife: () => undefined,
     remember: () => undefined,
     ...changes,

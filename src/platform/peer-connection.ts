@@ -3,6 +3,7 @@
  */
 
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { errorMessageOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -64,6 +65,10 @@ export class PeerConnection {
       socket.end();
     });
     socket.on('error', (error) => this.#lose(describeSocketError(error)));
+  }
+
+  get isEncrypted(): boolean {
+    return this.#options.socket instanceof TLSSocket;
   }
 
   /** Takes in bytes as they came from the socket: those behind the handshake are pushed from outside. */

@@ -5,29 +5,23 @@
  * a peer that accepts connections and then stays silent costs one socket, not thousands.
  */
 
-import { connect, type Socket } from 'node:net';
-import type { NodeId } from '../core/config.ts';
+import type { Socket } from 'node:net';
 import { limits } from '../core/limits.ts';
 import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import { HandshakeUnderWay, type HandshakeEnd } from './handshake-under-way.ts';
 import type { HandshakeContext } from './handshake-rules.ts';
+import type { PeerChannel } from './peer-channel.ts';
 import type { PeerConnection } from './peer-connection.ts';
 import { reconnectDelayMs } from './reconnect-backoff.ts';
 
-export interface PeerAddress {
-  readonly id: NodeId;
-  /** A name or an IP address, IPv6 without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface PeerDialerOptions {
-  readonly address: PeerAddress;
+  /** Begins to connect. `attempt` is 0 for the first after a connection, 1 when that failed, and so on. */
+  readonly connect: (attempt: number) => PeerChannel;
   readonly clock: Clock;
   readonly random: Random;
   readonly handshakeTimeoutMs: number;
-  readonly context: HandshakeContext;
+  readonly context: Omit<HandshakeContext, 'judgeChannel'>;
   /** Told how each handshake ended; makes the connection of one that ended as open. */
   readonly onEnd: (end: HandshakeEnd, socket: Socket) => PeerConnection | undefined;
 }
@@ -38,6 +32,7 @@ export class PeerDialer {
   #handshake: HandshakeUnderWay | undefined;
   #connection: PeerConnection | undefined;
   #failures = 0;
+  #attempt = 0;
   #isStopped = false;
 
   constructor(options: PeerDialerOptions) {
@@ -46,22 +41,17 @@ export class PeerDialer {
 
   /** Dials now; from then on by itself until `stop`. */
   dial(): void {
-    const { address, context, clock, handshakeTimeoutMs } = this.#options;
-    const socket = connect({
-      host: address.host,
-      port: address.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: limits.keepAliveProbeAfterMs,
-    });
+    const { connect, context, clock, handshakeTimeoutMs } = this.#options;
+    const channel = connect(this.#attempt);
+    this.#attempt += 1;
     this.#connection = undefined;
     this.#handshake = new HandshakeUnderWay({
-      socket,
+      channel,
       context,
       clock,
       timeoutMs: handshakeTimeoutMs,
       onEnd: (end) => {
-        this.#connection = this.#options.onEnd(end, socket);
+        this.#connection = this.#options.onEnd(end, channel.socket);
       },
       onReleased: () => {
         this.#handshake = undefined;
@@ -80,6 +70,7 @@ export class PeerDialer {
   async #redialAfter(connection: PeerConnection | undefined): Promise<void> {
     const { clock, random } = this.#options;
     if (connection !== undefined) {
+      this.#attempt = 0;
       await connection.closed;
       const wasStable = clock.monotonicNow() - connection.openedMs >= limits.connectionStableAfterMs;
       if (wasStable) this.#failures = 0;

@@ -26,6 +26,8 @@ export interface PortProtocol {
    * `end` (the socket stays open for writing after it), and close the connection in the end.
    */
   readonly accept: (socket: Socket) => void;
+  /** Set where `accept` reads by other means than the socket's events, which would lose what comes through them. */
+  readonly acceptsPaused?: true;
 }
 
 export interface SharedPortOptions {
@@ -100,7 +102,7 @@ export class SharedPort {
         return;
       }
       protocol.accept(socket);
-      socket.resume();
+      if (protocol.acceptsPaused !== true) socket.resume();
     };
     const onEnd = (): void => void socket.destroy();
     const onError = (): void => void socket.destroy();

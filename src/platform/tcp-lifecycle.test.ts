@@ -187,7 +187,7 @@ test(
   async () => {
     const child = spawnNode(
       `
-    const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: [transport.protocol], clock, observer });
+    const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: transport.protocols, clock, observer });
     process.send(await port.listen());`,
       { id: 'n2', peers: [{ id: 'n1', host: '127.0.0.1', port: 1 }] },
     );
@@ -222,7 +222,7 @@ test('after stopping nothing keeps the process alive, whatever its connections w
   await once(silent.listen(0, '127.0.0.1'), 'listening');
   const child = spawnNode(
     `
-    const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: [transport.protocol], clock, observer });
+    const port = new SharedPort({ host: '127.0.0.1', port: 0, protocols: transport.protocols, clock, observer });
     const other = new TcpTransport({ ...options, self: { id: 'n0', incarnation: 1, life: 1, log: { generation: 'k3f9xa', since: 0, entries: 0 } },
       peers: [{ id: 'n1', host: '127.0.0.1', port: await port.listen() }] });
     const connected = Promise.withResolvers();
@@ -257,7 +257,7 @@ test('nodes find each other by IPv6 addresses', { skip: !hasIpv6 && 'this machin
   const port = new SharedPort({
     host: '::1',
     port: 0,
-    protocols: [acceptor.protocol],
+    protocols: acceptor.protocols,
     clock: new SystemClock(),
     observer: silentObserver,
   });

@@ -26,8 +26,10 @@ import { ChangeLog } from './change-log.ts';
 import { prefaceFirstByte, type Hello, type Refusal } from './handshake-codec.ts';
 import { dials, type HandshakeContext } from './handshake-rules.ts';
 import { HandshakeUnderWay, type HandshakeEnd } from './handshake-under-way.ts';
+import { acceptPlainly, dialPlainly, type PeerAddress, type PeerChannel } from './peer-channel.ts';
 import { PeerConnection } from './peer-connection.ts';
-import { PeerDialer, type PeerAddress } from './peer-dialer.ts';
+import { PeerDialer } from './peer-dialer.ts';
+import { tlsFirstByte, type PeerTls } from './peer-tls.ts';
 import type { PortProtocol } from './port-sharing.ts';
 
 export interface TcpTransportOptions {
@@ -40,6 +42,8 @@ export interface TcpTransportOptions {
   readonly fingerprint: number;
   /** The other members. */
   readonly peers: readonly PeerAddress[];
+  /** Connections are encrypted, and both ends known by their certificates; plain unless given. */
+  readonly tls?: PeerTls;
   /** Longest frame: the longest value and `limits.frameOverheadBytes`. */
   readonly frameBytesMax: number;
   readonly clock: Clock;
@@ -75,12 +79,27 @@ export class TcpTransport implements Transport {
   }
 
   /** How connections between nodes are recognised on a shared port, and where they go. */
-  get protocol(): PortProtocol {
-    return { claims: (firstByte) => firstByte === prefaceFirstByte, accept: (socket) => this.accept(socket) };
+  get protocols(): readonly PortProtocol[] {
+    const { tls } = this.#options;
+    const plain: PortProtocol = {
+      claims: (firstByte) => firstByte === prefaceFirstByte,
+      accept: (socket) => this.#accept(tls === undefined ? acceptPlainly(socket) : tls.acceptPlain(socket)),
+    };
+    if (tls === undefined) return [plain];
+    const encrypted: PortProtocol = {
+      claims: (firstByte) => firstByte === tlsFirstByte,
+      accept: (socket) => tls.accept(socket),
+      acceptsPaused: true,
+    };
+    return [encrypted, plain];
   }
 
   start(handler: TransportHandler): Promise<void> {
     this.#handler = handler;
+    this.#options.tls?.start({
+      onChannel: (channel) => this.#accept(channel),
+      onFailed: (address, reason) => this.#onTlsFailed(address, reason),
+    });
     for (const dialer of this.#dialers) dialer.dial();
     return Promise.resolve();
   }
@@ -106,6 +125,11 @@ export class TcpTransport implements Transport {
     return this.#connections.has(peer);
   }
 
+  /** Whether what is said to and heard from the peer is encrypted; false without a connection. */
+  isEncrypted(peer: NodeId): boolean {
+    return this.#connections.get(peer)?.isEncrypted === true;
+  }
+
   /** Gives a connection up that seems dead, e.g. when heartbeats stay away. It is dialled again. */
   disconnect(peer: NodeId, reason: string): void {
     this.#connections.get(peer)?.destroy(reason);
@@ -117,7 +141,8 @@ export class TcpTransport implements Transport {
   }
 
   /** Takes over a connection that a peer made. Nothing was read from it yet. */
-  accept(socket: Socket): void {
+  #accept(channel: PeerChannel): void {
+    const { socket } = channel;
     if (this.#handler === undefined) {
       socket.destroy();
       return;
@@ -126,7 +151,7 @@ export class TcpTransport implements Transport {
     socket.setKeepAlive(true, limits.keepAliveProbeAfterMs);
     const from = socket.remoteAddress ?? 'an unknown address';
     const handshake: HandshakeUnderWay = new HandshakeUnderWay({
-      socket,
+      channel,
       context: this.#contextFor(undefined),
       clock: this.#options.clock,
       timeoutMs: this.#options.handshakeTimeoutMs ?? limits.handshakeTimeoutMs,
@@ -134,12 +159,22 @@ export class TcpTransport implements Transport {
       onReleased: () => this.#accepted.delete(handshake),
     });
     this.#accepted.add(handshake);
+    if (this.#accepted.size <= limits.peerHandshakesMax) return;
+    const [oldest] = this.#accepted;
+    if (oldest === undefined) return;
+    this.#accepted.delete(oldest);
+    oldest.abort();
+  }
+
+  #onTlsFailed(address: string, reason: string): void {
+    this.#options.observer.count('peers.tls-failed');
+    this.#sayOnce(address, 'warn', 'peer.tls-failed', reason);
   }
 
   #dialerOf(address: PeerAddress): PeerDialer {
-    const { clock, random, handshakeTimeoutMs = limits.handshakeTimeoutMs } = this.#options;
+    const { clock, random, tls, handshakeTimeoutMs = limits.handshakeTimeoutMs } = this.#options;
     return new PeerDialer({
-      address,
+      connect: (attempt) => (tls === undefined ? dialPlainly(address) : tls.dial(address, attempt)),
       clock,
       random,
       handshakeTimeoutMs,
@@ -148,7 +183,7 @@ export class TcpTransport implements Transport {
     });
   }
 
-  #contextFor(dialled: NodeId | undefined): HandshakeContext {
+  #contextFor(dialled: NodeId | undefined): Omit<HandshakeContext, 'judgeChannel'> {
     return {
       own: this.#own,
       dialled,
@@ -257,6 +292,7 @@ export class TcpTransport implements Transport {
     this.#isStopping = true;
     this.#handler = undefined;
     for (const dialer of this.#dialers) dialer.stop();
+    this.#options.tls?.stop();
     for (const handshake of this.#accepted) handshake.abort();
     const connections = [...this.#connections.values()];
     await Promise.all(connections.map((connection) => connection.finish('this node is stopping')));

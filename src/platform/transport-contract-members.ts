@@ -12,6 +12,7 @@ import {
   type TransportMember,
 } from '../ports/transport-contract.ts';
 import { RecordingAdmission } from '../ports/transport-contract-admission.ts';
+import type { PeerTls } from './peer-tls.ts';
 import { SharedPort, type PortProtocol } from './port-sharing.ts';
 import { SystemClock } from './system-clock.ts';
 import { SystemRandom } from './system-random.ts';
@@ -65,7 +66,10 @@ export class RecordingObserver implements Observer {
 }
 
 /** What a test may set; ids and addresses are given. */
-export type MemberOptions = Partial<Omit<TcpTransportOptions, 'self' | 'peers'>>;
+export interface MemberOptions extends Partial<Omit<TcpTransportOptions, 'self' | 'peers' | 'tls'>> {
+  /** Gives a member its certificate; plain connections unless given. */
+  readonly tlsOf?: (id: NodeId) => PeerTls | undefined;
+}
 
 export class TcpMember implements TransportMember {
   readonly id: NodeId;
@@ -102,14 +106,16 @@ export class TcpMember implements TransportMember {
   }
 
   async listen(): Promise<void> {
-    const protocol: PortProtocol = {
-      claims: (...first) => this.transport.protocol.claims(...first),
-      accept: (socket) => this.transport.accept(socket),
-    };
+    // Of the transport that there is when somebody connects: it is made once all ports are known.
+    const protocolOf = (index: number): PortProtocol => ({
+      claims: (...first) => this.transport.protocols[index]?.claims(...first),
+      accept: (socket) => this.transport.protocols[index]?.accept(socket),
+      ...(this.#tls !== undefined && index === 0 ? { acceptsPaused: true } : {}),
+    });
     this.#shared = new SharedPort({
       host: '127.0.0.1',
       port: this.#port,
-      protocols: [protocol],
+      protocols: this.#tls === undefined ? [protocolOf(0)] : [protocolOf(0), protocolOf(1)],
       clock: new SystemClock(),
       observer: this.observer,
     });
@@ -133,7 +139,12 @@ export class TcpMember implements TransportMember {
     await this.#transport?.stop();
   }
 
+  get #tls(): PeerTls | undefined {
+    return this.options.tlsOf?.(this.id);
+  }
+
   #newTransport(): TcpTransport {
+    const tls = this.#tls;
     return new TcpTransport({
       clusterName: 'test',
       epoch: 1,
@@ -143,6 +154,7 @@ export class TcpMember implements TransportMember {
       random: new SystemRandom(),
       observer: this.observer,
       ...this.options,
+      ...(tls === undefined ? {} : { tls }),
       admission: this.admission,
       self: { id: this.id, incarnation: this.incarnation, life: this.life, log: this.log },
       peers: [...this.#addresses]

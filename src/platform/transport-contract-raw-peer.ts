@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { writeUint32 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import {
@@ -48,6 +49,13 @@ export class RawPeer {
   static async connect(port: number): Promise<RawPeer> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');
+    return new RawPeer(socket);
+  }
+
+  /** Connects by TLS, whatever the other end shows. */
+  static async overTls(port: number, options: ConnectionOptions): Promise<RawPeer> {
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+    await once(socket, 'secureConnect');
     return new RawPeer(socket);
   }
 

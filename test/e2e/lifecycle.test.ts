@@ -87,7 +87,7 @@ test('status has a line for each node with its figures', async () => {
   const [heading, ...lines] = (await succeeds('status')).trim().split('\n');
   assert.match(
     heading ?? '',
-    /^NODE +ADDRESS +UP +READY +KEYS +LOG +HINTS +PARTITIONS +LEVEL +FLOOR +WITNESS$/,
+    /^NODE +ADDRESS +UP +READY +KEYS +LOG +HINTS +PARTITIONS +PEERS +LEVEL +FLOOR +WITNESS$/,
   );
   // Below the table are remarks, such as what holds a floor.
   const rows = lines.filter((line) => /^n\d +\d/.test(line));
