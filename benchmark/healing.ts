@@ -6,6 +6,7 @@
  * and of all heartbeats where it says so.
  *
  *   node benchmark/healing.ts --keys 1000000 --missed 10000 --json healing.json
+ *   node benchmark/healing.ts --keys 200000 --only empty-disk
  */
 
 import { writeFileSync } from 'node:fs';
@@ -17,6 +18,7 @@ import { z } from 'zod';
 import { formatAddress } from '../src/cli/address.ts';
 import { ThrowawayCluster } from '../src/cli/throwaway-cluster.ts';
 import { prefill, runLoad, type LoadResult } from './load.ts';
+import { LogHistogram } from './log-histogram.ts';
 import { clusterPids, cpuSecondsOf } from './process-cpu.ts';
 
 const { values } = parseArgs({
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     'value-bytes': { type: 'string', default: '100' },
     connections: { type: 'string', default: '8' },
     'idle-seconds': { type: 'string', default: '10' },
+    only: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -60,6 +63,7 @@ async function measure(): Promise<Record<string, unknown>> {
   tell(`writing ${keys} keys of ${valueBytes} bytes`);
   await prefill({ urls: urlsOf('n1', 'n2', 'n3'), connections: 64, keys, valueBytes });
   await untilLevel();
+  if (values.only === 'empty-disk') return { keys, valueBytes, emptyDisk: await emptyDisk() };
   return {
     keys,
     valueBytes,
@@ -143,17 +147,17 @@ async function emptyDisk(): Promise<Record<string, unknown>> {
   }
   await until(async () => (await antiEntropyOf('n3')).evidence.complete);
   const witnessMs = Math.round(performance.now() - startedAt);
-  const worst = Math.max(...slices.map((slice) => slice.latency.percentile(0.99)));
-  const all = slices.toSorted(
-    (left, right) => left.latency.percentile(0.99) - right.latency.percentile(0.99),
-  );
+  const whole = new LogHistogram();
+  for (const slice of slices) whole.add(slice.latency);
+  const seconds = slices.map((slice) => slice.latency.percentile(0.99)).sort((left, right) => left - right);
   return {
     filledMs,
     witnessMs,
     foregroundP99Ms: {
       before: milliseconds(before.latency.percentile(0.99)),
-      duringMedianSecond: milliseconds(all[all.length >>> 1]?.latency.percentile(0.99) ?? 0),
-      duringWorstSecond: milliseconds(worst),
+      during: milliseconds(whole.percentile(0.99)),
+      duringMedianSecond: milliseconds(seconds[seconds.length >>> 1] ?? 0),
+      duringWorstSecond: milliseconds(seconds.at(-1) ?? 0),
     },
     foregroundOperationsPerSecond: {
       before: Math.round((before.operations * 1_000) / before.durationMs),
@@ -161,6 +165,7 @@ async function emptyDisk(): Promise<Record<string, unknown>> {
         slices.reduce((sum, slice) => sum + (slice.operations * 1_000) / slice.durationMs, 0) / slices.length,
       ),
     },
+    secondsP99Ms: slices.map((slice) => milliseconds(slice.latency.percentile(0.99))),
     errors: Object.fromEntries(slices.flatMap((slice) => [...slice.errors])),
   };
 }

@@ -44,3 +44,18 @@ test('a value past the range counts as the greatest', () => {
   assert.equal(histogram.max, 2 ** 36 - 1);
   assert.equal(histogram.percentile(0.5), 2 ** 36 - 1);
 });
+
+test('added up, two histograms are that of all their values', () => {
+  const values = fc.array(fc.integer({ min: 0, max: 2 ** 20 }));
+  fc.assert(
+    fc.property(values, values, (left, right) => {
+      const [sum, one, other] = [new LogHistogram(), new LogHistogram(), new LogHistogram()];
+      for (const value of left) one.record(value);
+      for (const value of right) other.record(value);
+      for (const value of [...left, ...right]) sum.record(value);
+      one.add(other);
+      assert.deepEqual([one.count, one.max], [sum.count, sum.max]);
+      for (const share of [0.1, 0.5, 0.99]) assert.equal(one.percentile(share), sum.percentile(share));
+    }),
+  );
+});

@@ -36,6 +36,15 @@ export class LogHistogram {
     if (whole > this.#max) this.#max = whole;
   }
 
+  /** Counts all that another has counted. */
+  add(other: LogHistogram): void {
+    other.#counts.forEach((count, bucket) => {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+    });
+    this.#total += other.#total;
+    this.#max = Math.max(this.#max, other.#max);
+  }
+
   /** The smallest bucket end that at least this share (0 to 1) of the values does not exceed; 0 when empty. */
   percentile(share: number): number {
     const wanted = Math.max(1, Math.ceil(share * this.#total));
