@@ -179,8 +179,13 @@ export const limits = {
   treeSlotsPerTurn: 16_384,
   /** Versions of one list of them (and always all of one token): 28 bytes each on the wire. */
   treeVersionsMax: 4_096,
-  /** Records that a read of a token range takes in between two turns: about a millisecond. */
-  treeRecordsPerTurn: 256,
+  /** Of its own versions a node that compares itself lists so many between two turns, or looks up so many: a millisecond. */
+  treeVersionsPerTurn: 2_048,
+  treeLookUpsPerTurn: 512,
+  /** Records that a read of a token range takes in between two turns: half a millisecond. */
+  treeRecordsPerTurn: 64,
+  /** Records of one page (and always all of one token): what the receiver decodes in one go, in a millisecond or two. */
+  treeRecordsMax: 512,
   /** What a scrub reads a second by itself: 160 GB in a week, and nothing that clients notice. */
   scrubBytesPerSecond: 256 * kibibyte,
   /** The same when an operator asked for it and waits. */
@@ -260,8 +265,8 @@ export const limits = {
   treePartitionsPerRequest: 1_024,
   /** Partitions that one walk goes down together: fewer and longer exchanges, and little to repeat after a failure. */
   treePartitionsPerWalk: 16,
-  /** Fetched records that are merged between two turns of the event loop: about a millisecond. */
-  healingMergesPerTurn: 128,
+  /** Fetched records that are checked and appended between two turns of the event loop: about half a millisecond. */
+  healingMergesPerTurn: 64,
   /** What anti-entropy reads from peers a second: a million records of 100 bytes in 5 s, where nothing else slows it. */
   healingBytesPerSecond: 32 * mebibyte,
   /** A turn of the event loop that takes so long has clients in it. */
@@ -273,6 +278,10 @@ export const limits = {
   damagedPerInquiry: 64,
   /** Rounds with an owner that fail or find nothing to fetch are followed by pauses up to so many times the usual one. */
   healingBackoffMax: 8,
+  /** An owner that catches up by so many versions from one heartbeat to the next heals itself, faster than writes come in. */
+  catchUpVersionsMin: 256,
+  /** It is compared all the same after so long: it may hold writes that are nowhere else. */
+  catchUpMsMax: 60_000,
   /** Partitions of which one page of a scan over the cluster asks the owners, one after the other, where they are empty. */
   scanPartitionsPerPage: 64,
   /** Recent arrivals whose way is remembered, a power of two: 2 MiB, and about what a busy node takes in a second. */

@@ -58,12 +58,14 @@ interface Travelled {
   readonly byToken: Held[];
   readonly byRange: Held[];
   questions: number;
+  /** Versions that this side had to list or look up. */
+  ownListed: number;
 }
 
 /** `own` heals itself from `theirs`; lists and records come in pages of `page`. */
 function pull(own: Owner, theirs: Owner, options: { page?: number; upToMs?: number } = {}): Travelled {
   const { page = 1_000, upToMs = everything } = options;
-  const travelled: Travelled = { byToken: [], byRange: [], questions: 0 };
+  const travelled: Travelled = { byToken: [], byRange: [], questions: 0, ownListed: 0 };
   const walk = new TreeWalk({ roots: [0, 1, 2, 3], partitions, upToMs });
   for (let question = walk.next(); question !== undefined; question = walk.next()) {
     assert.ok(++travelled.questions < 10_000, 'a walk ends');
@@ -77,7 +79,10 @@ function pull(own: Owner, theirs: Owner, options: { page?: number; upToMs?: numb
       case 'versions': {
         const { items, next } = pageOf(theirs.list(question.ranges), page);
         const { before, from } = splitRanges(question.ranges, next);
-        walk.onVersions({ own: own.list(before), theirs: items, rest: from });
+        const { sparse } = question;
+        const held = sparse ? own.with(items.map(({ token }) => token)) : own.list(before);
+        travelled.ownListed += held.length;
+        walk.onVersions({ own: held, theirs: items, rest: from, sparse });
         break;
       }
       case 'range': {
@@ -228,6 +233,13 @@ test('an owner that holds nothing is sent everything, without lists', () => {
 test('what only this side holds is asked nothing about', () => {
   const { questions } = pull(new Owner(crowd(1_000)), new Owner([]));
   assert.equal(questions, 1);
+});
+
+test('where the other side holds next to nothing this side looks up what that is, and lists nothing', () => {
+  const all = crowd(4_000);
+  const few = all.filter(({ key }) => key % 100 === 0).map((version) => ({ ...version, wallMs: 2 }));
+  const { byToken, byRange, ownListed } = pull(new Owner(all), new Owner(few), { page: 7 });
+  assert.deepEqual([byToken.length, byRange.length, ownListed], [few.length, 0, few.length]);
 });
 
 test('what was stamped after the cutoff is still under way and is not fetched', () => {

@@ -20,12 +20,14 @@ import { equalSums, type SummedVersion, type VersionSum } from './version-sum.ts
 const listedVersionsMax = 64;
 /** Where the other side holds so many times more, fetching all costs less than finding out what is held already. */
 const fetchAllRatio = 8;
+/** Where this side holds so many times more, looking up what the other lists costs less than listing all of it. */
+const lookUpRatio = 4;
 
 export type WalkQuestion =
   /** The sums of both sides. Ranges are disjoint and ascending, here and below. */
   | { readonly kind: 'sums'; readonly ranges: readonly TokenRange[] }
-  /** The versions of both sides. */
-  | { readonly kind: 'versions'; readonly ranges: readonly TokenRange[] }
+  /** The versions of both sides; of this side only those with tokens that the other lists where that is `sparse`. */
+  | { readonly kind: 'versions'; readonly ranges: readonly TokenRange[]; readonly sparse: boolean }
   /** All records of a range. */
   | { readonly kind: 'range'; readonly range: TokenRange }
   /** All records with these tokens. */
@@ -38,6 +40,8 @@ export class TreeWalk {
   readonly #nodes: TreeNode[];
   readonly #ranges: TokenRange[] = [];
   readonly #lists: TokenRange[] = [];
+  /** Those of which the other side holds next to nothing. */
+  readonly #sparseLists: TokenRange[] = [];
   readonly #tokens: Token[] = [];
   #asked: readonly TreeNode[] = [];
   readonly #differentRoots: number[] = [];
@@ -69,9 +73,13 @@ export class TreeWalk {
     if (this.#tokens.length >= limits.treeTokensPerRequest) return this.#askTokens();
     const range = this.#ranges.shift();
     if (range !== undefined) return { kind: 'range', range };
-    if (this.#lists.length >= limits.treeRangesPerRequest) return this.#askVersions();
+    for (const lists of [this.#lists, this.#sparseLists]) {
+      if (lists.length >= limits.treeRangesPerRequest) return this.#askVersions(lists);
+    }
     if (this.#nodes.length > 0) return this.#askSums();
-    if (this.#lists.length > 0) return this.#askVersions();
+    for (const lists of [this.#lists, this.#sparseLists]) {
+      if (lists.length > 0) return this.#askVersions(lists);
+    }
     return this.#tokens.length > 0 ? this.#askTokens() : undefined;
   }
 
@@ -84,13 +92,14 @@ export class TreeWalk {
     });
   }
 
-  /** The lists of both sides, complete for `covered`; the ranges of `rest` have to be asked for again. */
+  /** What both sides hold in the ranges that were asked for; those of `rest` have to be asked for again. */
   onVersions(lists: {
     readonly own: readonly SummedVersion[];
     readonly theirs: readonly SummedVersion[];
     readonly rest: readonly TokenRange[];
+    readonly sparse: boolean;
   }): void {
-    this.#lists.push(...lists.rest);
+    (lists.sparse ? this.#sparseLists : this.#lists).push(...lists.rest);
     const tokens = tokensToFetch({ ...lists, upToMs: this.#upToMs });
     this.#differences += tokens.length;
     this.#tokens.push(...tokens);
@@ -113,7 +122,7 @@ export class TreeWalk {
     }
     const children = treeChildren(node);
     if (Math.min(own.count, theirs.count) <= listedVersionsMax || children.length === 0) {
-      this.#lists.push(range);
+      (theirs.count * lookUpRatio <= own.count ? this.#sparseLists : this.#lists).push(range);
     } else {
       this.#nodes.push(...children);
     }
@@ -129,9 +138,10 @@ export class TreeWalk {
     return { kind: 'sums', ranges: asked.map(({ range }) => range) };
   }
 
-  #askVersions(): WalkQuestion {
-    this.#lists.sort((left, right) => compareTokens(left.first, right.first));
-    return { kind: 'versions', ranges: this.#lists.splice(0, limits.treeRangesPerRequest) };
+  #askVersions(lists: TokenRange[]): WalkQuestion {
+    lists.sort((left, right) => compareTokens(left.first, right.first));
+    const ranges = lists.splice(0, limits.treeRangesPerRequest);
+    return { kind: 'versions', ranges, sparse: lists === this.#sparseLists };
   }
 
   #askTokens(): WalkQuestion {

@@ -111,7 +111,8 @@ export class ClassicLevelTreeReader {
       let bytes = 0;
       const next = await this.#walkIn(native, snapshot, range, (held) => {
         const added = held.reduce((sum, { recordBytes }) => sum + recordBytes, 0);
-        if (found.length > 0 && bytes + added > bytesMax) return false;
+        const isFull = bytes + added > bytesMax || found.length + held.length > limits.treeRecordsMax;
+        if (found.length > 0 && isFull) return false;
         bytes += added;
         found.push(...held);
         return true;
@@ -129,7 +130,8 @@ export class ClassicLevelTreeReader {
     for (const [reached, token] of tokens.entries()) {
       const page = await this.readRange({ first: token, last: token }, Math.max(room, 0));
       const bytes = page.records.reduce((sum, record) => sum + record.bytes.length, 0);
-      if (records.length > 0 && bytes > room) return { records, rest: tokens.slice(reached) };
+      const isFull = bytes > room || records.length + page.records.length > limits.treeRecordsMax;
+      if (records.length > 0 && isFull) return { records, rest: tokens.slice(reached) };
       records.push(...page.records);
       room -= bytes;
     }

@@ -3,6 +3,7 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { CatchUp } from './catch-up.ts';
 import type { IncompleteCause } from './evidence.ts';
 import type { Evidence } from './evidence.ts';
 import type { PartitionRound } from './healing-session.ts';
@@ -19,6 +20,7 @@ export interface ComparedOwner {
   dueAtMs: number;
   /** That of the life in which the peer last came up. */
   incarnation: number | undefined;
+  readonly catchUp: CatchUp;
   /** Pauses of the usual length until the next round, once one was fruitless. */
   pauses: number;
   /** When a heartbeat last showed that all is equal. */

@@ -149,6 +149,37 @@ describe('what differs is levelled without hints and without reads', () => {
       assert.ok(second_ !== undefined && counter([second_], 'anti-entropy.errors') === 0);
     }));
 
+  test('while an empty disk is filled nobody compares with it, however long that takes', () =>
+    play({}, async (stage) => {
+      const { world, cluster, nodes } = stage;
+      const [first, second_, empty] = nodes;
+      assert.ok(first !== undefined && second_ !== undefined && empty !== undefined);
+      const all = keysNamed(6_000);
+      for (let from = 0; from < all.length; from += 500) {
+        await Promise.all(
+          all.slice(from, from + 500).map((key) => api(first).put({ key: bytes(key), value: bytes(key) })),
+        );
+      }
+      await world.sleep(3 * second);
+      kill(empty);
+      emptyDisk(empty);
+      await world.sleep(2 * second);
+      // A page takes a quarter of a second now.
+      for (const { id } of [first, second_]) {
+        cluster.network.setLink(id, empty.id, {
+          ...healthyLink,
+          delayMicrosMin: 240_000,
+          delayMicrosMax: 250_000,
+        });
+      }
+      const rounds = counter([first, second_], 'anti-entropy.rounds');
+      const startedMicros = world.scheduler.nowMicros;
+      assert.equal(await cluster.startAll(10 * second), true);
+      assert.equal(await cluster.waitUntil(() => areLevel(stage), 60 * second), true);
+      assert.ok(world.scheduler.nowMicros - startedMicros > 4 * second, 'it took several intervals');
+      assert.equal(counter([first, second_], 'anti-entropy.rounds'), rounds);
+    }));
+
   test('a message that was lost is made up for while everybody stays up', () =>
     play({}, async (stage) => {
       const { world, cluster, nodes } = stage;

@@ -18,6 +18,7 @@ import type { Store } from '../storage/store.ts';
 import type { VouchedPartitions } from '../storage/vouched-partitions.ts';
 import { statusOf, type AntiEntropyStatus, type ComparedOwner } from './anti-entropy-status.ts';
 import { BackgroundTask } from './background-task.ts';
+import { CatchUp } from './catch-up.ts';
 import type { Coordination } from './coordination.ts';
 import { DamageInquiry } from './damage-inquiry.ts';
 import type { Evidence } from './evidence.ts';
@@ -82,6 +83,7 @@ export class AntiEntropy {
     for (const [peer, partitions] of sharedPartitions(coordination.placement, coordination.config.id)) {
       this.#owners.set(peer, {
         ...{ peer, partitions, rounds: new Map(), isDifferent: false, dueAtMs: 0, pauses: 1 },
+        catchUp: new CatchUp(this.#nowMs()),
         ...{ incarnation: undefined, equalAtMs: undefined, roundsDone: 0, errors: 0, lastError: '' },
         ...{ fetched: 0, refused: 0, sentBytes: 0, receivedBytes: 0 },
       });
@@ -127,10 +129,12 @@ export class AntiEntropy {
       owner.isDifferent = false;
       owner.pauses = 1;
       owner.equalAtMs = this.#nowMs();
-    } else if (!owner.isDifferent) {
-      owner.isDifferent = true;
-      this.#task.nudge();
+      return;
     }
+    if (owner.catchUp.onLead(own.count - theirs.count, this.#nowMs())) this.#defer(owner);
+    if (owner.isDifferent) return;
+    owner.isDifferent = true;
+    this.#task.nudge();
   }
 
   /**
@@ -147,6 +151,7 @@ export class AntiEntropy {
     owner.dueAtMs = this.#nowMs();
     if (hasRestarted) owner.dueAtMs += restartedRounds * this.#coordination.config.timing.antiEntropyMs;
     owner.pauses = 1;
+    owner.catchUp.onCompared(this.#nowMs());
     this.#task.nudge();
   }
 
@@ -220,6 +225,12 @@ export class AntiEntropy {
       if (this.#isWanted(owner)) waitMs = Math.min(waitMs, this.#dueAtMs(owner) - nowMs);
     }
     return Math.max(1, waitMs);
+  }
+
+  /** Until the next heartbeats, unless this node is no witness before it has compared itself with that owner. */
+  #defer(owner: ComparedOwner): void {
+    if (this.#evidence.incomplete > 0) return;
+    owner.dueAtMs = Math.max(owner.dueAtMs, this.#nowMs() + this.#coordination.config.timing.antiEntropyMs);
   }
 
   #isWanted(owner: ComparedOwner): boolean {
@@ -298,6 +309,7 @@ export class AntiEntropy {
     // A round that could do nothing for this node is not repeated at the usual pace.
     const isFruitless = error !== '' || (isOwnerBehind && fetched === 0);
     owner.pauses = isFruitless ? Math.min(2 * owner.pauses, limits.healingBackoffMax) : 1;
+    owner.catchUp.onCompared(this.#nowMs());
     owner.dueAtMs = this.#nowMs() + owner.pauses * this.#coordination.config.timing.antiEntropyMs;
     if (error !== '') owner.isDifferent = true;
   }

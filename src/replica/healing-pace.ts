@@ -1,7 +1,7 @@
 /**
  * How fast a node heals itself: clients come first.
  *
- * After each exchange the event loop is asked how long a turn takes. On a busy loop healing pauses in proportion to
+ * During each exchange the event loop is asked how long its turns take. On a busy loop healing pauses in proportion to
  * the work it has done, so that it has no more than its share of the time; on an idle one only the byte rate holds it.
  * A node that is not complete takes more, since it is no witness until it is.
  */
@@ -28,6 +28,9 @@ export function healingPauseMs(work: HealingWork, turnMs: number): number {
 
 export class HealingPace {
   readonly #clock: Clock;
+  /** Turns since the latest rest, and how long they took together. */
+  #turns = 0;
+  #turnsMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,14 +38,18 @@ export class HealingPace {
 
   /** Resolves when the next piece of work may begin, or when `signal` aborts. */
   async rest(work: HealingWork, signal: AbortSignal): Promise<void> {
-    const pauseMs = healingPauseMs(work, await this.turn());
+    await this.turn();
+    // One long turn may be a collection pause; a busy loop shows in all of them.
+    const pauseMs = healingPauseMs(work, this.#turnsMs / this.#turns);
+    this.#turns = this.#turnsMs = 0;
     if (pauseMs >= 1) await sleep(this.#clock, pauseMs, signal);
   }
 
-  /** Lets everything else that waits have its turn; tells how long that took. */
-  async turn(): Promise<number> {
+  /** Lets everything else that waits have its turn. */
+  async turn(): Promise<void> {
     const startMs = this.#clock.monotonicNow();
     await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
-    return this.#clock.monotonicNow() - startMs;
+    this.#turns += 1;
+    this.#turnsMs += this.#clock.monotonicNow() - startMs;
   }
 }

@@ -16,14 +16,15 @@ import { compareTokens, partitionOf, type Token } from '../core/token.ts';
 import { splitRanges, TreeWalk, type WalkQuestion } from '../core/tree-walk.ts';
 import { equalSums } from '../core/version-sum.ts';
 import type { Completeness, PartitionState } from '../protocol/healing-messages.ts';
+import type { Reply } from '../protocol/messages.ts';
 import type { Store } from '../storage/store.ts';
 import type { Coordination } from './coordination.ts';
 import type { Evidence } from './evidence.ts';
 import { adoptFloors } from './floor-adoption.ts';
 import type { HealingPace } from './healing-pace.ts';
+import { heldInRanges, heldUnderTokens } from './held-versions.ts';
 import type { OwnerExchange, Records } from './owner-exchange.ts';
 import { dropStrays } from './stray-sweep.ts';
-import { listVersions } from './tree-responder.ts';
 
 /** Younger differences are most likely writes under way: hints and retries take about as long. */
 const settleMs = 1_000;
@@ -189,7 +190,7 @@ export class HealingSession {
     question: WalkQuestion,
     round: { readonly upToMs: number | undefined; readonly fetchedIn: Set<number> },
   ): Promise<void> {
-    const { store } = this.#parts;
+    const { store, pace } = this.#parts;
     switch (question.kind) {
       case 'sums': {
         const { ranges } = question;
@@ -203,8 +204,13 @@ export class HealingSession {
       case 'versions': {
         const { versions, next } = await this.#exchange.versions(question.ranges);
         const { before, from } = splitRanges(question.ranges, next);
-        const own = await listVersions(store, before, Number.MAX_SAFE_INTEGER);
-        walk.onVersions({ own: own.versions, theirs: versions, rest: from });
+        const { sparse } = question;
+        const giveWay = (): Promise<void> => pace.turn();
+        const tokens = versions.map(({ token }) => token);
+        const own = await (sparse
+          ? heldUnderTokens(store, tokens, giveWay)
+          : heldInRanges(store, before, giveWay));
+        walk.onVersions({ own, theirs: versions, rest: from, sparse });
         return;
       }
       case 'range': {
@@ -251,34 +257,36 @@ export class HealingSession {
     }
   }
 
+  /** Appends a page in slices, with turns between them, and waits for all of it: one commit, or a few, for a page. */
   async #merge(records: readonly StoredRecord[], fetchedIn: Set<number>): Promise<void> {
-    const { coordination, pace } = this.#parts;
-    for (let from = 0; from < records.length; from += limits.healingMergesPerTurn) {
-      if (this.#signal.aborted) return;
-      const some = records.slice(from, from + limits.healingMergesPerTurn);
-      const origin = coordination.replica.arrivals.originOf('anti-entropy', this.#exchange.peer);
-      const replies = await Promise.all(
-        some.map(async (record) => ({
-          record,
-          reply: await coordination.replica.put(record, undefined, undefined, origin),
-        })),
-      );
-      let refused = 0;
-      for (const { record, reply } of replies) {
-        if (reply.kind === 'stored') {
-          fetchedIn.add(partitionOf(record.token, coordination.placement.partitions));
-          continue;
-        }
-        refused += 1;
-        this.#fail(record.token);
-        if (reply.kind === 'refused' && ownTroubles.has(reply.code)) {
-          throw new StoreError(reply.code, `what was fetched could not be kept: ${reply.message}`);
-        }
-      }
-      this.#progress.onFetched(some.length - refused);
-      if (refused > 0) this.#progress.onRefused(refused);
-      if (from + some.length < records.length) await pace.turn();
+    const { replica } = this.#parts.coordination;
+    const origin = replica.arrivals.originOf('anti-entropy', this.#exchange.peer);
+    const merges: Promise<Reply>[] = [];
+    for (const record of records) {
+      if (merges.length > 0 && merges.length % limits.healingMergesPerTurn === 0)
+        await this.#parts.pace.turn();
+      if (this.#signal.aborted) break;
+      merges.push(replica.put(record, undefined, undefined, origin));
     }
+    const replies = await Promise.all(merges);
+    let refused = 0;
+    let trouble: StoreError | undefined;
+    for (const [index, reply] of replies.entries()) {
+      const token = records[index]?.token;
+      if (token === undefined) continue;
+      if (reply.kind === 'stored') {
+        fetchedIn.add(partitionOf(token, this.#parts.coordination.placement.partitions));
+        continue;
+      }
+      refused += 1;
+      this.#fail(token);
+      if (reply.kind === 'refused' && ownTroubles.has(reply.code)) {
+        trouble = new StoreError(reply.code, `what was fetched could not be kept: ${reply.message}`);
+      }
+    }
+    this.#progress.onFetched(replies.length - refused);
+    if (refused > 0) this.#progress.onRefused(refused);
+    if (trouble !== undefined) throw trouble;
   }
 
   #fail(token: Token): void {

@@ -167,7 +167,7 @@ function later(left: HlcTime, { wallMs, counter }: HlcTime): HlcTime {
 
 /** Lists ascending ranges, up to so many versions or a few more. */
 export async function listVersions(
-  store: Store,
+  store: Pick<Store, 'listVersions'>,
   ranges: readonly TokenRange[],
   limit: number,
 ): Promise<VersionsReply> {

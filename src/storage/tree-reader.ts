@@ -143,7 +143,8 @@ export class TreeReader {
       ofToken.push({ token, place });
       bytes += place.length - entryHeaderBytes;
     }
-    if (found.length > 0 && bytes > room) return undefined;
+    const isFull = bytes > room || found.length + ofToken.length > limits.treeRecordsMax;
+    if (found.length > 0 && isFull) return undefined;
     found.push(...ofToken);
     return bytes;
   }

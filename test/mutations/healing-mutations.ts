@@ -172,4 +172,20 @@ export const healingMutations: readonly Mutation[] = [
     replace: '',
     tests: ['src/replica/replica-damage.test.ts'],
   },
+  {
+    name: 'catching-up-reaches-new-lows',
+    promise: 'an owner that gains and loses ground is compared with all the same',
+    file: 'src/replica/catch-up.ts',
+    find: 'if (gained > 0) this.#leastLead = versions;',
+    replace: 'this.#leastLead = versions;',
+    tests: ['src/replica/catch-up.test.ts'],
+  },
+  {
+    name: 'catching-up-is-trusted-for-a-while',
+    promise: 'an owner that is being filled is compared after a minute, for it may hold what nobody else has',
+    file: 'src/replica/catch-up.ts',
+    find: 'versions > 0 && nowMs - this.#comparedAtMs < limits.catchUpMsMax',
+    replace: 'versions > 0',
+    tests: ['src/replica/catch-up.test.ts'],
+  },
 ];
