@@ -63,7 +63,8 @@ start-%: install ## start one node
 sim: install ## two thousand seeds of simulated faults
 	@$(NPM_RUN) sim
 
-bench: install ## measure the running nodes
+bench: install ## measure the store beside Redis and etcd, for about eight minutes
+	@node scripts/fault-tools.mjs
 	@$(NPM_RUN) bench
 
 compare: install ## measure the store beside a bare node:http server

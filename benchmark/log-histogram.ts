@@ -36,13 +36,19 @@ export class LogHistogram {
     if (whole > this.#max) this.#max = whole;
   }
 
-  /** Counts all that another has counted. */
-  add(other: LogHistogram): void {
-    other.#counts.forEach((count, bucket) => {
+  /** Buckets that have counts, by their number: what `add` takes. */
+  buckets(): (readonly [bucket: number, count: number])[] {
+    return Array.from(this.#counts.entries()).filter(([, count]) => count > 0);
+  }
+
+  /** Adds what another histogram counted, perhaps in another process. */
+  add(buckets: readonly (readonly [bucket: number, count: number])[], max: number): void {
+    for (const [bucket, count] of buckets) {
+      if (!(bucket in this.#counts)) throw new RangeError(`there is no bucket ${bucket}`);
       this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
-    });
-    this.#total += other.#total;
-    this.#max = Math.max(this.#max, other.#max);
+      this.#total += count;
+    }
+    this.#max = Math.max(this.#max, max);
   }
 
   /** The smallest bucket end that at least this share (0 to 1) of the values does not exceed; 0 when empty. */

@@ -16,6 +16,15 @@ import type { RunningServer } from './server-process.ts';
 
 export const redisHost = '127.0.0.1';
 
+/** What `redis-server --version` says, or undefined where there is none. */
+export function redisVersion(): string | undefined {
+  const { stdout, status } = spawnSync(redisProgram(), ['--version'], {
+    argv0: 'redis-server',
+    encoding: 'utf8',
+  });
+  return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined;
+}
+
 /** One server without replicas; nothing is written to disk. */
 export async function startRedis(): Promise<RunningServer> {
   return await startServers([['--save', '', '--appendonly', 'no']]);
@@ -60,14 +69,17 @@ async function startServers(settings: readonly (readonly string[])[]): Promise<R
   return {
     urls: [new URL(`http://${redisHost}:${primary}`)],
     pids: children.flatMap(({ pid }) => (pid === undefined ? [] : [pid])),
+    folder,
     stop,
   };
 }
 
 function startServer(words: readonly string[]): ChildProcess {
-  const installed = spawnSync('redis-server', ['--version']).status === 0;
-  const program = installed ? 'redis-server' : 'redis-check-rdb';
-  return spawn(program, words, { argv0: 'redis-server', stdio: ['ignore', 'ignore', 'inherit'] });
+  return spawn(redisProgram(), words, { argv0: 'redis-server', stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+function redisProgram(): string {
+  return spawnSync('redis-server', ['--version']).status === 0 ? 'redis-server' : 'redis-check-rdb';
 }
 
 /** Whether a server answers a command with a text that holds another. */

@@ -16,6 +16,8 @@ import { freePorts } from '../src/cli/free-ports.ts';
 export interface RunningServer {
   readonly urls: readonly URL[];
   readonly pids: readonly number[];
+  /** Where it keeps its data; undefined for one that keeps none. */
+  readonly folder?: string;
   stop(): Promise<void>;
 }
 
@@ -36,8 +38,6 @@ export interface ClusterOptions {
   readonly nodes: number;
   /** One node's command, `{id}`, `{config}`, `{data}` and `{addr}` replaced; words are separated by spaces. */
   readonly command: string;
-  /** Further fields of the nodes file. */
-  readonly settings?: Readonly<Record<string, unknown>>;
   /** Answered with 200 once a node takes requests. */
   readonly readyPath: string;
 }
@@ -48,7 +48,9 @@ export async function startCluster(options: ClusterOptions): Promise<RunningServ
   const ports = await freePorts(options.nodes);
   const nodes = ports.map((port, index) => ({ id: `n${index + 1}`, addr: `127.0.0.1:${port}` }));
   const config = join(folder, 'nodes.json');
-  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, n: 3, r: 2, w: 2, ...options.settings }));
+  const replicas = Math.min(3, options.nodes);
+  const quorum = Math.floor(replicas / 2) + 1;
+  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, n: replicas, r: quorum, w: quorum }));
   const children = nodes.map(({ id, addr }) => {
     const words: Readonly<Record<string, string>> = { id, addr, config, data: join(folder, id) };
     const command = options.command.replace(/\{(\w+)\}/g, (whole, name: string) => words[name] ?? whole);
@@ -65,7 +67,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningServ
     await Promise.all(children.map(end));
     throw new Error(`the cluster did not start; its logs are in ${folder}`, { cause: error });
   }
-  return { urls, pids: pidsOf(children), stop };
+  return { urls, pids: pidsOf(children), folder, stop };
 }
 
 function startNode(command: string, logPath: string): ChildProcess {

@@ -1,6 +1,6 @@
 /**
- * Before `make test`: the programs with which the end-to-end tests break networks, disks and clocks, and the
- * Redis clients that must work unmodified.
+ * Before `make test` and `make bench`: the programs with which the end-to-end tests break networks, disks and clocks, the
+ * Redis clients that must work unmodified, and the servers that the benchmark suite measures beside the store.
  *
  * They are Debian packages, installed where one is missing, apt-get is there and this is root. Where they
  * cannot be had nothing fails: the tests that need them are skipped, each with its reason.
@@ -16,6 +16,7 @@ const packages = [
   { name: 'strace', isInstalled: () => isProgram('strace') },
   { name: 'libfaketime', isInstalled: isFakeTimeInstalled },
   { name: 'redis-tools', isInstalled: () => isProgram('redis-cli') && isProgram('redis-benchmark') },
+  { name: 'etcd-server', isInstalled: () => isProgram('etcd') },
 ];
 const boundMs = 120_000;
 
