@@ -262,3 +262,25 @@ test('a file that is missing, or too long to be one, is refused', async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test('peerTls needs all of its files, and says which is missing or wrong', () => {
+  const files = { ca: 'ca.crt', cert: '{id}.crt', key: '{id}.key' };
+  assert.equal(
+    parseNodesFile(JSON.stringify({ ...base, peerTls: files }), 'nodes.json').peerTls?.mode,
+    'required',
+  );
+  for (const missing of ['ca', 'cert', 'key']) {
+    const { [missing]: _, ...others }: Record<string, string> = files;
+    assert.match(
+      refusalOf({ ...base, peerTls: others }),
+      new RegExp(`^nodes.json: peerTls\\.${missing} is missing; it must be the path of a PEM file`),
+    );
+  }
+  assert.match(
+    refusalOf({ ...base, peerTls: { ...files, key: '' } }),
+    /peerTls\.key is "", but must be the path/,
+  );
+  assert.match(refusalOf({ ...base, peerTls: true }), /peerTls is true, but must be an object such as/);
+  assert.match(refusalOf({ ...base, peerTls: { ...files, mode: 'on' } }), /must be "required" or "optional"/);
+  assert.match(refusalOf({ ...base, peerTls: { ...files, crl: 'x' } }), /peerTls\.crl is not a setting here/);
+});

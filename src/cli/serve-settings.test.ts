@@ -164,3 +164,35 @@ test('the file says how many workers a node has, because its peers must know the
   await assert.rejects(settingsFor({ id: 'n1-2', config: path }), /n1-2 is a worker of n1.*serve --id n1/);
   await assert.rejects(settingsFor({ config: path }), /with --id \(n1, n2\)/);
 });
+
+test('files for TLS with peers come from the nodes file, each with the id of the node, or from the command line', async () => {
+  const path = join(folder, 'tls.json');
+  const peerTls = { ca: 'ca.crt', cert: 'certs/{id}.crt', key: '/etc/{id}/{id}.key', mode: 'optional' };
+  const nodes = [{ ...three.nodes[0], workers: 2, peerAddr: '127.0.0.1:9201' }, ...three.nodes.slice(1)];
+  await writeFile(path, JSON.stringify({ ...three, nodes, peerTls }));
+  const { peerTls: ofN2 } = await settingsFor({ id: 'n2', config: path });
+  const cert = join(folder, 'certs', 'n2.crt');
+  assert.deepEqual(ofN2, { ca: join(folder, 'ca.crt'), cert, key: '/etc/n2/n2.key', mode: 'optional' });
+  const ofWorker = await settingsFor({ id: 'n1', config: path, worker: 2 });
+  assert.equal(ofWorker.config.id, 'n1-2');
+  assert.equal(ofWorker.peerTls?.key, '/etc/n1/n1.key', 'workers share the certificate of their node');
+  const given = await settingsFor({ id: 'n2', config: path, peerKey: 'keys/{id}.key' });
+  assert.deepEqual(given.peerTls, { ...ofN2, key: 'keys/n2.key' });
+  const files = { peerCa: 'a', peerCert: 'b', peerKey: 'c' };
+  assert.deepEqual((await settingsFor({ id: 'n2', config, ...files })).peerTls, {
+    ca: 'a',
+    cert: 'b',
+    key: 'c',
+    mode: 'required',
+  });
+  assert.equal((await settingsFor({ id: 'n2', config })).peerTls, undefined);
+});
+
+test('one or two of the three files for TLS are refused', async () => {
+  for (const files of [{ peerCa: 'a' }, { peerCert: 'b', peerKey: 'c' }]) {
+    await assert.rejects(
+      settingsFor({ id: 'n2', config, ...files }),
+      /Give all of --peer-ca, --peer-cert and --peer-key/,
+    );
+  }
+});

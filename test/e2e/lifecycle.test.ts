@@ -95,7 +95,7 @@ test('status has a line for each node with its figures', async () => {
   for (const line of rows)
     assert.match(
       line,
-      /^n\d +127\.0\.0\.1:\d+ +yes +yes +\d+ +[\d.]+ \w+ +\d+ +256 +(?:yes|no \(\d\)) +(?:none|\d+m \d+s) +(?:yes|no \(fresh\))$/,
+      /^n\d +127\.0\.0\.1:\d+ +yes +yes +\d+ +[\d.]+ \w+ +\d+ +256 +plain +(?:yes|no \(\d\)) +(?:none|\d+m \d+s) +(?:yes|no \(fresh\))$/,
     );
 });
 
