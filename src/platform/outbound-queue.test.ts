@@ -15,10 +15,12 @@ class Wire extends Writable {
   readonly memory: ArrayBufferLike[] = [];
   writes = 0;
   isBusy = false;
+  readonly #isLate: boolean;
   #waiting: (() => void) | undefined;
 
-  constructor() {
+  constructor({ isLate = false } = {}) {
     super({ highWaterMark: 16_384 });
+    this.#isLate = isLate;
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
@@ -40,6 +42,7 @@ class Wire extends Writable {
       done();
     };
     if (this.isBusy) this.#waiting = take;
+    else if (this.#isLate) setImmediate(take);
     else take();
   }
 
@@ -99,6 +102,20 @@ test('while the kernel takes every write at once, the same memory serves all tur
     queue.flush();
   }
   assert.equal(new Set(wire.memory).size, 1);
+});
+
+test('a socket that finishes each write later, as over TLS, is served by the same memory too', async () => {
+  const wire = new Wire({ isLate: true });
+  const queue = queueOn(wire);
+  const frames = Array.from({ length: 200 }, (_, index) => new Uint8Array(1_000).fill(index));
+  for (const frame of frames) {
+    queue.push(frame);
+    queue.flush();
+    assert.ok(wire.writableLength > 0, 'the write is not over when it returns');
+    await new Promise(setImmediate);
+  }
+  assert.equal(new Set(wire.memory).size, 1);
+  assert.equal(Buffer.compare(Buffer.concat(wire.taken), framed(frames)), 0);
 });
 
 test('a frame is refused when it would not fit with all that waits here and in the socket', () => {

@@ -3,8 +3,9 @@
  *
  * Short frames are copied behind each other, length prefixes included, into a slab; long ones are handed to the
  * socket as they are. Bytes of the slab are never written again before the kernel has them: a socket
- * that took a write whole has nothing left to write, and only then is the slab begun anew. (Over TLS it
- * always has something left, and a fresh slab follows a full one.)
+ * that took a write whole has nothing left to write, and only then is the slab begun anew. Over TLS a write is
+ * never over when it returns, but nearly always by the next turn, so the first frame of a turn asks too: one slab
+ * serves for as long as the other end keeps up, and a fresh one follows a full one when it does not.
  */
 
 import type { Writable } from 'node:stream';
@@ -39,6 +40,7 @@ export class OutboundQueue {
     const length = frame.length;
     const bytes = lengthBytes + length;
     if (this.#queuedBytes + this.#socket.writableLength + bytes > this.#queueBytesMax) return false;
+    if (this.#queuedBytes === 0) this.#reuseSlab();
     this.#queuedBytes += bytes;
     const isShort = length <= limits.peerCopiedFrameBytesMax;
     if (this.#end + (isShort ? bytes : lengthBytes) > this.#slab.length) this.#nextSlab();
@@ -84,7 +86,12 @@ export class OutboundQueue {
       for (const chunk of chunks) socket.write(chunk);
       socket.uncork();
     }
-    if (socket.writableLength === 0) this.#start = this.#end = 0;
+    this.#reuseSlab();
+  }
+
+  /** Begins the slab anew if all of it that was handed over is with the kernel; nothing may be queued. */
+  #reuseSlab(): void {
+    if (this.#socket.writableLength === 0) this.#start = this.#end = 0;
   }
 
   #closePart(): void {
