@@ -36,13 +36,22 @@ export class LogHistogram {
     if (whole > this.#max) this.#max = whole;
   }
 
-  /** Buckets that have counts, by their number: what `add` takes. */
+  /** Counts all that another has counted. */
+  add(other: LogHistogram): void {
+    other.#counts.forEach((count, bucket) => {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+    });
+    this.#total += other.#total;
+    this.#max = Math.max(this.#max, other.#max);
+  }
+
+  /** Buckets that have counts, by their number: what `addCounts` takes. */
   buckets(): (readonly [bucket: number, count: number])[] {
     return Array.from(this.#counts.entries()).filter(([, count]) => count > 0);
   }
 
-  /** Adds what another histogram counted, perhaps in another process. */
-  add(buckets: readonly (readonly [bucket: number, count: number])[], max: number): void {
+  /** Counts what a histogram of another process has counted. */
+  addCounts(buckets: readonly (readonly [bucket: number, count: number])[], max: number): void {
     for (const [bucket, count] of buckets) {
       if (!(bucket in this.#counts)) throw new RangeError(`there is no bucket ${bucket}`);
       this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;

@@ -38,6 +38,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   /** One node's command, `{id}`, `{config}`, `{data}` and `{addr}` replaced; words are separated by spaces. */
   readonly command: string;
+  /** Further fields of the nodes file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** Answered with 200 once a node takes requests. */
   readonly readyPath: string;
 }
@@ -50,7 +52,8 @@ export async function startCluster(options: ClusterOptions): Promise<RunningServ
   const config = join(folder, 'nodes.json');
   const replicas = Math.min(3, options.nodes);
   const quorum = Math.floor(replicas / 2) + 1;
-  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, n: replicas, r: quorum, w: quorum }));
+  const counts = { n: replicas, r: quorum, w: quorum };
+  await writeFile(config, JSON.stringify({ nodes, vnodes: 64, ...counts, ...options.settings }));
   const children = nodes.map(({ id, addr }) => {
     const words: Readonly<Record<string, string>> = { id, addr, config, data: join(folder, id) };
     const command = options.command.replace(/\{(\w+)\}/g, (whole, name: string) => words[name] ?? whole);

@@ -97,9 +97,9 @@ function pooled(reports: readonly LoadReport[]): PooledLoad {
     for (const [kind, counts] of Object.entries(report.latencies) as [OperationKind, LatencyCounts][]) {
       let histogram = latencies.get(kind);
       if (histogram === undefined) latencies.set(kind, (histogram = new LogHistogram()));
-      histogram.add(counts.buckets, counts.maxUs);
+      histogram.addCounts(counts.buckets, counts.maxUs);
     }
-    if (report.latenessUs !== null) lateness.add(report.latenessUs.buckets, report.latenessUs.maxUs);
+    if (report.latenessUs !== null) lateness.addCounts(report.latenessUs.buckets, report.latenessUs.maxUs);
   }
   const sum = (of: (report: LoadReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);

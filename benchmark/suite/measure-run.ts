@@ -72,7 +72,7 @@ function readingOf(pids: readonly number[], loaders: LoaderPool): Reading {
 
 function ofLoad(load: PooledLoad, spec: RunSpec): Omit<Run, 'round' | CostField> {
   const all = new LogHistogram();
-  for (const histogram of load.latencies.values()) all.add(histogram.buckets(), histogram.max);
+  for (const histogram of load.latencies.values()) all.add(histogram);
   const byKind = Object.fromEntries(Array.from(load.latencies, ([kind, each]) => [kind, latencyMs(each)]));
   const scans = load.latencies.get('scan')?.count ?? 0;
   return {

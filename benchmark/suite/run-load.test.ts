@@ -124,7 +124,7 @@ test('in an open loop a stall counts against every operation that was meant to b
     });
     assert.deepEqual(report.problems, {});
     const slow = new LogHistogram();
-    slow.add(report.latencies.read?.buckets ?? [], report.latencies.read?.maxUs ?? 0);
+    slow.addCounts(report.latencies.read?.buckets ?? [], report.latencies.read?.maxUs ?? 0);
     // Four connections could only tell of four slow requests. About fifty were meant for the first half of the stall; of
     // random arrivals 25 at least, but once in ten thousand runs.
     const share = 1 - 25 / slow.count;
