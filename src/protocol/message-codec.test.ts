@@ -16,6 +16,7 @@ const headers: fc.Arbitrary<MessageHeader> = fc.record({
   epoch: uint32,
   incarnation: uint32,
   sequence: uint32,
+  sentTick: fc.integer({ min: 0, max: 0xffff }),
   clock: fc.record({ wallMs: fc.integer({ min: 0, max: 2 ** 48 - 1 }), counter: fc.nat(0xffff) }),
 });
 const dots = fc.record({
@@ -248,7 +249,7 @@ test('a frame cut short or filled with noise is read or refused, and nothing els
 
 test('a digest whose actor is not printable is refused: it would end up in a header', () => {
   const bytes = encodeReply(
-    { epoch: 1, incarnation: 1, sequence: 1, clock: { wallMs: 1, counter: 0 } },
+    { epoch: 1, incarnation: 1, sequence: 1, sentTick: 0, clock: { wallMs: 1, counter: 0 } },
     {
       kind: 'digest',
       evidence: true,
@@ -264,7 +265,7 @@ test('a digest whose actor is not printable is refused: it would end up in a hea
 });
 
 test('lists that are longer than their limit are refused before anything is made of them', () => {
-  const header = { epoch: 1, incarnation: 1, sequence: 1, clock: { wallMs: 1, counter: 0 } };
+  const header = { epoch: 1, incarnation: 1, sequence: 1, sentTick: 0, clock: { wallMs: 1, counter: 0 } };
   const range = (index: number) => ({ first: { high: index, low: 0 }, last: { high: index, low: 9 } });
   const many = <Item>(count: number, item: (index: number) => Item): Item[] =>
     Array.from({ length: count }, (_, index) => item(index));
@@ -293,7 +294,7 @@ test('lists that are longer than their limit are refused before anything is made
 });
 
 test('ranges and tokens that do not ascend are refused: they would be counted twice', () => {
-  const header = { epoch: 1, incarnation: 1, sequence: 1, clock: { wallMs: 1, counter: 0 } };
+  const header = { epoch: 1, incarnation: 1, sequence: 1, sentTick: 0, clock: { wallMs: 1, counter: 0 } };
   const [one, two, three] = [1, 2, 3].map((high) => ({ high, low: 0 }));
   assert.ok(one !== undefined && two !== undefined && three !== undefined);
   const lists = [

@@ -5,7 +5,7 @@
  *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused;
  *           5 and 135 are in handoff-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts,
  *           24, 25, 152 and 153 in floor-codec.ts
- *   2  u16  zero
+ *   2  u16  monotonic time of the asker when it asked, in ticks (replica/request-age.ts); a reply gives it back
  *   4  u32  placement epoch
  *   8  u32  incarnation of the asker
  *  12  u32  sequence

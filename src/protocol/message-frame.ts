@@ -15,6 +15,7 @@ export function newFrame(header: MessageHeader, kind: number, fieldBytes: number
   const bytes = new Uint8Array(headerBytes + fieldBytes);
   bytes[0] = protocolVersion;
   bytes[1] = kind;
+  writeUint16(bytes, 2, header.sentTick);
   writeUint32(bytes, 4, header.epoch);
   writeUint32(bytes, 8, header.incarnation);
   writeUint32(bytes, 12, header.sequence);
@@ -36,6 +37,7 @@ export function readHeader(bytes: Uint8Array): MessageHeader {
     epoch: readUint32(bytes, 4),
     incarnation: readUint32(bytes, 8),
     sequence: readUint32(bytes, 12),
+    sentTick: readUint16(bytes, 2),
     clock: { wallMs: readUint48(bytes, 16), counter: readUint16(bytes, 22) },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * What nodes say to each other.
  *
- * A request names what it wants and how long the asker will wait; a reply carries the request's correlation id.
+ * A request names what it wants and how long the asker will wait from when it was sent; a reply carries the request's correlation id.
  * The id is (incarnation of the asker, sequence): a reply to a request of a past life matches nothing.
  * Every message also carries the placement epoch and the sender's clock reading, so that clocks of
  * nodes that talk stay together (Kulkarni et al. 2014).
@@ -20,6 +20,8 @@ export interface MessageHeader {
   /** The asker's incarnation, in a request and in its reply. */
   readonly incarnation: number;
   readonly sequence: number;
+  /** The asker's monotonic time, by which a receiver sees how long a request has waited on its way. 16 bits. */
+  readonly sentTick: number;
   /** The sender's greatest clock reading. */
   readonly clock: HlcTime;
 }

@@ -62,7 +62,7 @@ class CoordinatedRead {
     this.#tally = new ReadTally(r);
     this.#fanOut = new ReadFanOut(coordination, {
       key,
-      timeoutMs,
+      deadlineMs: this.#deadlineMs,
       onResult: (from, result) => this.#onResult(from, result),
     });
   }

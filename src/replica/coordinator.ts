@@ -95,7 +95,7 @@ export class Coordinator {
       if (admission.kind === 'refused') {
         return { kind: 'unavailable', answered: 0, required: r, ...refusals[admission.reason] };
       }
-      timeoutMs -= admission.waitedMs;
+      timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
     const beganAtMs = clock.monotonicNow();
     let isTypical = false;
@@ -126,7 +126,7 @@ export class Coordinator {
     if (!this.gate.tryEnter()) {
       const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
       if (admission.kind === 'refused') return { ...refused, ...refusals[admission.reason] };
-      timeoutMs -= admission.waitedMs;
+      timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
     try {
       return await coordinateScan(this.#coordination, trees, { from, limit, r, timeoutMs });
@@ -150,7 +150,7 @@ export class Coordinator {
     if (!this.gate.tryEnter()) {
       const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
       if (admission.kind === 'refused') return { kind: 'refused', ...refusals[admission.reason] };
-      timeoutMs -= admission.waitedMs;
+      timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
     const beganAtMs = clock.monotonicNow();
     let isTypical = false;

@@ -205,6 +205,7 @@ export class DynamoNode implements NodeApi {
       nodeClock,
       observer,
       epoch: placement.epoch,
+      clock,
     });
     this.#handoff = new HintedHandoff({ coordination, store });
     this.#heartbeat = new BackgroundTask({

@@ -30,7 +30,7 @@ interface Asked {
 export class ReadFanOut {
   readonly #coordination: Coordination;
   readonly #key: Uint8Array;
-  readonly #timeoutMs: number;
+  readonly #deadlineMs: number;
   readonly #onResult: (from: NodeId, result: CallResult) => void;
   /** Nodes that have not been asked yet, best first. */
   readonly #reserve: NodeId[];
@@ -40,14 +40,15 @@ export class ReadFanOut {
     coordination: Coordination,
     options: {
       readonly key: Uint8Array;
-      readonly timeoutMs: number;
+      /** When the read is answered, whatever is known: of the monotonic clock. */
+      readonly deadlineMs: number;
       /** Called once for each request, after it counts as answered. */
       readonly onResult: (from: NodeId, result: CallResult) => void;
     },
   ) {
     this.#coordination = coordination;
     this.#key = options.key;
-    this.#timeoutMs = options.timeoutMs;
+    this.#deadlineMs = options.deadlineMs;
     this.#onResult = options.onResult;
     const { config, placement, isUp, suspicion } = coordination;
     this.#reserve = planRead({
@@ -134,8 +135,10 @@ export class ReadFanOut {
     for (const node of nodes) this.#waiting.push({ node, want, sentAtMs, isNeeded });
     const peers = nodes.filter((node) => node !== config.id);
     if (peers.length > 0) {
-      const request = { kind: 'get', timeoutMs: this.#timeoutMs, want, key: this.#key } as const;
-      calls.ask(peers, request, this.#timeoutMs, (peer, result) => this.#end(peer, want, result));
+      // Whoever is asked later has less time: nobody waits beyond the read's own deadline.
+      const timeoutMs = Math.max(1, Math.ceil(this.#deadlineMs - sentAtMs));
+      const request = { kind: 'get', timeoutMs, want, key: this.#key } as const;
+      calls.ask(peers, request, timeoutMs, (peer, result) => this.#end(peer, want, result));
     }
     if (peers.length < nodes.length) {
       void replica.get(this.#key, want).then((reply) => this.#end(config.id, want, reply));

@@ -15,6 +15,7 @@ import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { encodeRequest } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
 import type { PeerSuspicion } from './peer-suspicion.ts';
+import { tickOf } from './request-age.ts';
 
 export type CallResult = Reply | { readonly kind: 'timeout' } | { readonly kind: 'unreachable' };
 
@@ -90,13 +91,14 @@ export class RemoteCalls {
   ): void {
     this.#sequence = (this.#sequence + 1) >>> 0;
     const sequence = this.#sequence;
-    const frame = encodeRequest(this.#headerOf(sequence), request);
+    const sentAtMs = this.#clock.monotonicNow();
+    const frame = encodeRequest(this.#headerOf(sequence, sentAtMs), request);
     const call: Call = {
       onResult,
       onLateReply,
       kind: request.kind,
       timeoutMs,
-      sentAtMs: this.#clock.monotonicNow(),
+      sentAtMs,
       waiting: new Map(),
       cancelTimer: noTimer,
     };
@@ -202,8 +204,8 @@ export class RemoteCalls {
     call.onResult(peer, result);
   }
 
-  #headerOf(sequence: number): MessageHeader {
-    return { ...this.#header, sequence, clock: this.#clockReading() };
+  #headerOf(sequence: number, sentAtMs: number): MessageHeader {
+    return { ...this.#header, sequence, sentTick: tickOf(sentAtMs), clock: this.#clockReading() };
   }
 }
 

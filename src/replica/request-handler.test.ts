@@ -16,6 +16,7 @@ import { NodeClock } from './node-clock.ts';
 import { placementFor, staticEpoch } from './node.ts';
 import { RemoteCalls } from './remote-calls.ts';
 import { Replica } from './replica.ts';
+import { tickOf } from './request-age.ts';
 import { RequestHandler } from './request-handler.ts';
 
 const n1 = 'n1' as NodeId;
@@ -39,7 +40,8 @@ interface Node {
   readonly counters: Counters;
   readonly replica: Replica;
   /** Sends a request as n2 and waits for the reply. */
-  ask(request: Request, epoch?: number): Promise<Reply>;
+  ask(request: Request, epoch?: number, sentMs?: number): Promise<Reply>;
+  readonly clock: ManualClock;
 }
 
 async function startHandler(disk = new SimDisk()): Promise<Node> {
@@ -88,14 +90,16 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
     calls,
     healing,
     floor: { answer: healing.answer },
+    clock,
   });
-  const ask = (request: Request, epoch = staticEpoch): Promise<Reply> =>
+  const ask = (request: Request, epoch = staticEpoch, sentMs = clock.monotonicNow()): Promise<Reply> =>
     new Promise((resolve) => {
       replies.push(resolve);
-      const header = { epoch, incarnation: 1, sequence: 1, clock: { wallMs, counter: 0 } };
+      const sentTick = tickOf(sentMs);
+      const header = { epoch, incarnation: 1, sequence: 1, sentTick, clock: { wallMs, counter: 0 } };
       handler.onFrame({ id: n2, incarnation: 1, life: 1 }, encodeRequest(header, request));
     });
-  return { store, handler, counters, ask, replica };
+  return { store, handler, counters, ask, replica, clock };
 }
 
 function putOf(record: StoredRecord): Request {
@@ -139,6 +143,27 @@ test('a request from another placement epoch is refused, and nothing is stored',
     assert.ok(reply.kind === 'refused' && reply.code === 'PLACEMENT_MISMATCH');
   }
   assert.equal(await store.get(key, tokenOf(key)), undefined);
+  await store.close();
+});
+
+test('what only asks is dropped when its asker has given up on the way; what brings a record is carried out', async () => {
+  const { store, ask, counters, clock } = await startHandler();
+  await ask(get);
+  clock.advance(5_000);
+  const sentMs = clock.monotonicNow() - 1_200;
+  const replies = [ask(get, staticEpoch, sentMs), ask(putOf(recordOf('apples')), staticEpoch, sentMs)];
+  assert.deepEqual(await Promise.race(replies), { kind: 'stored' }, 'there is one reply, that of the put');
+  assert.equal(counters.read('requests.expired'), 1);
+  assert.ok((await store.get(key, tokenOf(key))) !== undefined);
+  await store.close();
+});
+
+test('what waited on its way for less than its asker does is answered', async () => {
+  const { store, ask, counters, clock } = await startHandler();
+  await ask(get);
+  clock.advance(5_000);
+  assert.equal((await ask(get, staticEpoch, clock.monotonicNow() - 950)).kind, 'nothing');
+  assert.equal(counters.read('requests.expired'), 0);
   await store.close();
 });
 

@@ -3,10 +3,14 @@
  *
  * A frame that does not parse, or that belongs to another placement epoch, ends in a refusal and a line for the
  * operator, never in a guess. Requests are idempotent merges and reads, so a doubled frame does no harm.
+ *
+ * A request that only asks is dropped when it has waited on its way for longer than its asker does: after a pause, or a
+ * partition that heals, nobody works on what nobody waits for. What brings records is carried out however late.
  */
 
 import { errorCodeOf, errorMessageOf, type ErrorCode } from '../core/errors.ts';
 import type { HlcTime } from '../core/hybrid-logical-clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
@@ -15,6 +19,7 @@ import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
 import type { Replica } from './replica.ts';
+import { ageErrorMs, RequestAge } from './request-age.ts';
 import type { StabilityFloor } from './stability-floor.ts';
 
 export class RequestHandler {
@@ -26,6 +31,8 @@ export class RequestHandler {
   readonly #nodeClock: NodeClock;
   readonly #observer: Observer;
   readonly #epoch: number;
+  readonly #clock: Clock;
+  readonly #age = new RequestAge();
   #stopping = false;
 
   constructor(options: {
@@ -39,6 +46,7 @@ export class RequestHandler {
     readonly nodeClock: NodeClock;
     readonly observer: Observer;
     readonly epoch: number;
+    readonly clock: Clock;
   }) {
     this.#transport = options.transport;
     this.#replica = options.replica;
@@ -48,6 +56,7 @@ export class RequestHandler {
     this.#nodeClock = options.nodeClock;
     this.#observer = options.observer;
     this.#epoch = options.epoch;
+    this.#clock = options.clock;
   }
 
   /** Never throws. */
@@ -58,6 +67,8 @@ export class RequestHandler {
       if (!this.#nodeClock.observe(message.header.clock)) this.#observer.count('clock.refused');
       if (message.type === 'reply') {
         this.#calls.onReply(from, message.header, message.reply);
+      } else if (this.#isTooLate(from, message.header, message.request)) {
+        this.#observer.count('requests.expired');
       } else {
         void this.#answer(from, message.header, message.request);
       }
@@ -73,6 +84,13 @@ export class RequestHandler {
   /** Refuses new requests from now on: coordinators turn to other replicas at once. */
   stop(): void {
     this.#stopping = true;
+  }
+
+  #isTooLate(from: PeerIdentity, header: MessageHeader, request: Request): boolean {
+    if (!onlyAsks(request.kind)) return false;
+    const ageMs = this.#age.of(from.id, header, this.#clock.monotonicNow());
+    // Heartbeats show what the way takes when little else travels.
+    return request.kind !== 'ping' && ageMs > request.timeoutMs + ageErrorMs;
   }
 
   async #answer(from: PeerIdentity, header: MessageHeader, request: Request): Promise<void> {
@@ -118,4 +136,21 @@ export class RequestHandler {
 
 function refused(code: ErrorCode, message: string): Reply {
   return { kind: 'refused', code, message };
+}
+
+/** Whether a request changes nothing at its receiver, so that late answers to it are of no use. */
+function onlyAsks(kind: Request['kind']): boolean {
+  switch (kind) {
+    case 'get':
+    case 'ping':
+    case 'partition-sums':
+    case 'range-sums':
+    case 'list-versions':
+    case 'fetch-range':
+    case 'fetch-tokens':
+    case 'trace-key':
+      return true;
+    default:
+      return false;
+  }
 }
