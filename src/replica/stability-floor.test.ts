@@ -81,7 +81,8 @@ describe('a delete', () => {
       }
       await stage.cluster.startAll(10 * second);
       await stage.world.sleep(second);
-      await assertAllMissing(stage.node(3));
+      // While the floor rises a tombstone may be forgotten between a read's digest and its record.
+      await assertNoneFound(stage.node(3));
       await stage.world.sleep(20 * second);
       assert.equal(keysHeld(stage), 0);
       await assertAllMissing(stage.node(3));
