@@ -64,6 +64,7 @@ const planSchema = object({
     .enum(scenarioNames, { error: `must be one of ${scenarioNames.join(', ')}` })
     .default('durable-writes'),
   nodes: integer(1, nodesMax),
+  zones: integer(1, nodesMax).default(1),
   partitions: z
     .int({ error: partitionsError })
     .refine((value) => value >= 1 && value <= limits.partitionsMax && Number.isInteger(Math.log2(value)), {

@@ -439,3 +439,19 @@ class PlainFlow {
     return total;
   }
 }
+
+test('a table tells of zones where some members share one and others do not', () => {
+  const place = (zones: number): PlacementTable =>
+    computePlacement({ members: equalMembers(4, zones), partitions: 8, replicas: 2, epoch: 1 });
+  assert.deepEqual(
+    [...(place(2).zones ?? [])],
+    [
+      ['n0', 'z0'],
+      ['n1', 'z1'],
+      ['n2', 'z0'],
+      ['n3', 'z1'],
+    ],
+  );
+  assert.equal(place(1).zones, undefined);
+  assert.equal(place(4).zones, undefined);
+});

@@ -31,6 +31,8 @@ export interface PlacementTable {
   owners(partition: number): readonly NodeId[];
   /** All other members, in the order in which they stand in for an owner. */
   fallbacks(partition: number): readonly NodeId[];
+  /** The zone of each member; undefined where all are in one, or each is in its own. */
+  readonly zones?: ReadonlyMap<NodeId, string> | undefined;
 }
 
 /** Fallbacks are kept once computed up to so many in all; beyond it that would be too much memory. */
@@ -107,6 +109,7 @@ class ComputedPlacement implements PlacementTable {
   readonly epoch: number;
   readonly partitions: number;
   readonly replicas: number;
+  readonly zones: ReadonlyMap<NodeId, string> | undefined;
   readonly #ids: readonly NodeId[];
   readonly #owners: readonly (readonly NodeId[])[];
   readonly #fallbacks = new Map<number, readonly NodeId[]>();
@@ -122,6 +125,9 @@ class ComputedPlacement implements PlacementTable {
     this.epoch = parts.epoch;
     this.partitions = parts.preference.length;
     this.replicas = parts.replicas;
+    const zones = new Set(parts.members.map((member) => member.zone)).size;
+    const isTold = zones > 1 && zones < parts.members.length;
+    this.zones = isTold ? new Map(parts.members.map(({ id, zone }) => [id, zone])) : undefined;
     const ids = parts.members.map((member) => member.id);
     this.#ids = ids;
     this.#rank = parts.rank;

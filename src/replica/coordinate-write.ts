@@ -187,7 +187,7 @@ class CoordinatedWrite {
     const { config, clock, isUp, hintAdmission, observer } = this.#coordination;
     if (!keepsHints(config)) return;
     const owner = failed.hintFor ?? failed.holder;
-    const fallback = nextFallback(this.#preference.fallbacks, isUp, this.#holders);
+    const fallback = nextFallback(this.#preference, isUp, this.#holders, owner);
     const holder = fallback ?? config.id;
     if (holder === owner || (failed.hintFor !== undefined && holder === failed.holder)) {
       observer.count('hints.refused');

@@ -41,7 +41,8 @@ export interface Coordination {
 /** Owners and fallbacks of a key. */
 export function preferenceOf(placement: PlacementTable, token: Token): Preference {
   const partition = partitionOf(token, placement.partitions);
-  return { owners: placement.owners(partition), fallbacks: placement.fallbacks(partition) };
+  const { zones } = placement;
+  return { owners: placement.owners(partition), fallbacks: placement.fallbacks(partition), zones };
 }
 
 /** Hands a record to several holders at once; this node's own share goes straight to its store. */

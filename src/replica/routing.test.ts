@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { NodeId } from '../core/config.ts';
 import type { PeerRank } from './peer-suspicion.ts';
-import { planRead, planWrite } from './routing.ts';
+import { nextFallback, planRead, planWrite, type Preference } from './routing.ts';
 
 const node = (index: number): NodeId => `n${index}` as NodeId;
 const ids = (...indices: number[]): NodeId[] => indices.map(node);
@@ -87,4 +87,57 @@ test('a read asks quick owners first and suspects after everybody else', () => {
   assert.deepEqual(targets({ n1: 1 }, 9), ['n2', 'n3', 'n1']);
   assert.deepEqual(targets({ n1: 2, n2: 1 }, 9), ['n3', 'n2', 'n1']);
   assert.deepEqual(targets({ n2: 2 }, 1), ['n3', 'n4', 'n2']);
+});
+
+/** Three machines of two workers; a worker of each owns the key. */
+const workers: Preference = {
+  owners: ids(10, 20, 30),
+  fallbacks: ids(21, 31, 11),
+  zones: new Map(ids(10, 11, 20, 21, 30, 31).map((id) => [id, id.slice(0, -1)])),
+};
+
+test('the hint for a worker that is down is kept on its own machine rather than beside another copy', () => {
+  const plan = planWrite({ preference: workers, coordinator: node(20), isUp: upExcept(10), strict: false });
+  assert.deepEqual(plan.at(-1), { holder: 'n11', hintFor: 'n10', counts: true });
+});
+
+test('where a whole machine is down its hint is kept beside another copy', () => {
+  const plan = planWrite({
+    preference: workers,
+    coordinator: node(20),
+    isUp: upExcept(10, 11),
+    strict: false,
+  });
+  assert.deepEqual(plan.at(-1), { holder: 'n21', hintFor: 'n10', counts: true });
+});
+
+test('a hint for an owner that did not answer may be kept on its machine, and on no other that has a copy', () => {
+  const holders = new Set(ids(10, 20, 30));
+  assert.equal(
+    nextFallback(workers, () => true, holders, node(10)),
+    'n11',
+  );
+  assert.equal(
+    nextFallback(workers, () => true, holders, node(20)),
+    'n21',
+  );
+});
+
+test('a read asks the very fallbacks that a write has given hints to', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(3), { minLength: 1, maxLength: 9 }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.nat(8)),
+      (zoneOf, n, down) => {
+        const members = zoneOf.map((_zone, index) => node(index));
+        const zones = new Map(members.map((id, index) => [id, `z${zoneOf[index] ?? 0}`]));
+        const preference = { owners: members.slice(0, n), fallbacks: members.slice(n), zones };
+        const isUp = (id: NodeId): boolean => id === node(0) || !down.map(node).includes(id);
+        const plan = planWrite({ preference, coordinator: node(0), isUp, strict: false });
+        const asked = planRead({ preference, coordinator: node(0), isUp, rank: undefined });
+        assert.deepEqual([...new Set(plan.map(({ holder }) => holder))].toSorted(), asked.toSorted());
+      },
+    ),
+  );
 });

@@ -18,6 +18,8 @@ export interface WriteAssignment {
 export interface Preference {
   readonly owners: readonly NodeId[];
   readonly fallbacks: readonly NodeId[];
+  /** As in `PlacementTable`. */
+  readonly zones?: ReadonlyMap<NodeId, string> | undefined;
 }
 
 /**
@@ -41,7 +43,7 @@ export function planWrite(options: {
   }
   for (const owner of preference.owners) {
     if (holders.has(owner)) continue;
-    const fallback = nextFallback(preference.fallbacks, isUp, holders);
+    const fallback = nextFallback(preference, isUp, holders);
     const holder = fallback ?? coordinator;
     assignments.push({ holder, hintFor: owner, counts: !strict && !holders.has(holder) });
     holders.add(holder);
@@ -49,13 +51,26 @@ export function planWrite(options: {
   return assignments;
 }
 
-/** The next healthy fallback that does not hold the write already. */
+/**
+ * The next healthy fallback that does not hold the write already, in a zone of which nobody else does where there is
+ * one: copies that are to survive each other must not lie on one machine. `insteadOf` did not take it, and its zone is as
+ * good as any.
+ */
 export function nextFallback(
-  fallbacks: readonly NodeId[],
+  preference: Preference,
   isUp: (node: NodeId) => boolean,
   holders: ReadonlySet<NodeId>,
+  insteadOf?: NodeId,
 ): NodeId | undefined {
-  return fallbacks.find((fallback) => isUp(fallback) && !holders.has(fallback));
+  const { fallbacks, zones } = preference;
+  const healthy = (fallback: NodeId): boolean => isUp(fallback) && !holders.has(fallback);
+  if (zones === undefined) return fallbacks.find(healthy);
+  const taken = new Set<string | undefined>();
+  for (const holder of holders) if (holder !== insteadOf) taken.add(zones.get(holder));
+  return (
+    fallbacks.find((fallback) => healthy(fallback) && !taken.has(zones.get(fallback))) ??
+    fallbacks.find(healthy)
+  );
 }
 
 /**
@@ -78,11 +93,19 @@ export function planRead(options: {
     targets.splice(own, 1);
     targets.unshift(coordinator);
   }
-  for (const fallback of preference.fallbacks) {
-    if (targets.length >= preference.owners.length) break;
-    if (isUp(fallback)) targets.push(fallback);
-  }
+  if (targets.length < preference.owners.length) addFallbacks(preference, isUp, targets);
   if (rank === undefined) return targets;
   const isSuspect = (node: NodeId): boolean => rank(node) === 2;
   return [...targets.filter((node) => !isSuspect(node)), ...targets.filter(isSuspect)];
+}
+
+/** Those that a write would have chosen for its hints, to as many as there are owners. */
+function addFallbacks(preference: Preference, isUp: (node: NodeId) => boolean, targets: NodeId[]): void {
+  const asked = new Set(targets);
+  while (targets.length < preference.owners.length) {
+    const fallback = nextFallback(preference, isUp, asked);
+    if (fallback === undefined) return;
+    targets.push(fallback);
+    asked.add(fallback);
+  }
 }

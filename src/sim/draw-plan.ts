@@ -24,6 +24,7 @@ export function drawPlan(random: SimRandom): SwarmPlan {
   return {
     scenario: 'durable-writes',
     nodes,
+    zones: drawZones(random.fork('zones'), nodes),
     partitions: random.pick([1, 4, 16]),
     quorum,
     quorumMode: random.below(4) === 0 ? 'strict' : 'sloppy',
@@ -50,6 +51,11 @@ export function drawPlan(random: SimRandom): SwarmPlan {
     segmentBytesMax: random.pick([4_096, 16_384, 65_536]),
     checkpointAfterBytes: random.pick([4_096, 32_768, 1_048_576]),
   };
+}
+
+/** Mostly each node stands alone; a stream of its own, so that plans of other seeds stay what they were. */
+function drawZones(random: SimRandom, nodes: number): number {
+  return nodes >= 4 && random.below(3) === 0 ? random.between(2, nodes - 1) : 1;
 }
 
 /** Any quorum whose reads and writes overlap, mostly the ordinary one. */

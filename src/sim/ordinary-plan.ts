@@ -11,6 +11,7 @@ import { uniqueValueBytesMin } from './unique-value.ts';
 export const ordinaryPlan: SwarmPlan = {
   scenario: 'durable-writes',
   nodes: 5,
+  zones: 1,
   partitions: 16,
   quorum: { n: 3, r: 2, w: 2 },
   quorumMode: 'sloppy',

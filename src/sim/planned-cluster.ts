@@ -11,7 +11,10 @@ import type { SwarmPlan } from './swarm-plan.ts';
 
 /** Nodes `n1` to `n<nodes>`, none of them started yet. */
 export function plannedCluster(world: World, plan: SwarmPlan, openStore: OpenStore): SimCluster {
-  const members = Array.from({ length: plan.nodes }, (_, index) => memberNamed(`n${index + 1}`));
+  const members = Array.from({ length: plan.nodes }, (_, index) => ({
+    ...memberNamed(`n${index + 1}`),
+    zone: plan.zones === 1 ? '' : `machine ${(index % plan.zones) + 1}`,
+  }));
   const clocks = world.random.fork('clocks');
   const around = (max: number): number => clocks.between(-max, max);
   return new SimCluster(world, {

@@ -103,6 +103,7 @@ function addSizes(plan: SwarmPlan, add: Add): void {
     if (plan.frailNodes > frailNodesMax(less)) continue;
     add(`nodes ${fewer}`, { nodes: fewer, quorum: less });
   }
+  if (plan.zones > 1) add('one zone', { zones: 1 });
   const less = (field: keyof Workload, to: number): void => {
     if (to < workload[field]) add(`${field} ${to}`, { workload: { ...workload, [field]: to } });
   };

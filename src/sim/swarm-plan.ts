@@ -76,6 +76,8 @@ export type ScenarioName = (typeof scenarioNames)[number];
 export interface SwarmPlan {
   readonly scenario: ScenarioName;
   readonly nodes: number;
+  /** Machines that the nodes are dealt out to in turn; 1 where nobody knows of any. */
+  readonly zones: number;
   readonly partitions: number;
   readonly quorum: QuorumSettings;
   readonly quorumMode: NodeConfig['quorumMode'];

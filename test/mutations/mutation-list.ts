@@ -8,6 +8,7 @@ import { operatorMutations } from './operator-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
+import { workerMutations } from './worker-mutations.ts';
 
 export const mutations: readonly Mutation[] = [
   ...replicaMutations,
@@ -17,4 +18,5 @@ export const mutations: readonly Mutation[] = [
   ...storageMutations,
   ...edgeMutations,
   ...redisMutations,
+  ...workerMutations,
 ];
