@@ -38,6 +38,11 @@ export const limits = {
   peerRequestsInFlightMax: 16_384,
   /** Client and peer connections per node; each costs about 10 KiB. */
   connectionsMax: 10_000,
+  /**
+   * Connections that wait to be accepted, as far as the system allows: clients that gave up come back together, and one
+   * that finds no place tries again only after a second.
+   */
+  connectionsBacklogMax: 4_096,
   /** What is read of a new connection to tell its protocol: more than the longest command name and a URL's scheme. */
   firstBytesMax: 64,
   /** A new connection has this long to show which protocol it speaks. */
@@ -68,8 +73,8 @@ export const limits = {
   admissionLimitMin: 16,
   /** With `admissionQueueMax` all of `requestsInFlightMax`. */
   admissionLimitMax: 4_096,
-  /** Requests that take less on average are no sign of load: batches of writes and busy turns take as long. */
-  admissionTargetMsMin: 20,
+  /** Requests that take less on average are no sign of load: batches of writes and a machine's other work take as long. */
+  admissionTargetMsMin: 40,
   /** What requests take is averaged over this: many of them, and short beside a client's patience. */
   admissionWindowMs: 100,
   /** Requests that wait for their turn; past it they are refused at once. */

@@ -68,7 +68,8 @@ export class SharedPort {
         const whatToDo = 'end the process that uses it, or give this node another address';
         reject(new StoreError('CONFIG_INVALID', `${what}; ${whatToDo}`, { cause }));
       });
-      this.#server.listen({ port, reusePort, ...(host === '' ? {} : { host }) }, resolve);
+      const backlog = limits.connectionsBacklogMax;
+      this.#server.listen({ port, reusePort, backlog, ...(host === '' ? {} : { host }) }, resolve);
     });
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : port;

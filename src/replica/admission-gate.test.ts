@@ -108,6 +108,19 @@ test('what has waited for its time is refused, and not before', async () => {
   assert.equal(clock.timers, 0, 'an empty queue needs no sweep');
 });
 
+test('what grew old while the process stood still is not refused for that', async () => {
+  const { gate, clock, wait, outcomes, settle } = stage(1);
+  fill(gate, 1);
+  wait('a');
+  wait('hurried', { waitMsMax: 1_000 });
+  clock.sleepThrough(3 * limits.admissionWaitMsMax);
+  await settle();
+  assert.deepEqual(outcomes, ['hurried too-late'], 'its client has given up');
+  gate.leave(clock.monotonicNow(), true);
+  await settle();
+  assert.deepEqual(outcomes, ['hurried too-late', 'a']);
+});
+
 test('a request whose time is over does not begin although there is room', async () => {
   const { gate, clock, wait, outcomes, settle } = stage(1);
   fill(gate, 1);

@@ -6,11 +6,12 @@
  * served, as long as that is soon; once the oldest has waited for `admissionNewestFirstMs` the newest goes first, whose
  * client is the most likely to be there still (adaptive LIFO, "Fail at Scale", Maurer 2015). What has waited for
  * `admissionWaitMsMax`, or for as long as its client allows, is refused: by the age of the wait, not by the length of
- * the queue, since only the age says whether there is too much (CoDel, Nichols and Jacobson 2012). A request whose
+ * the queue, since only the age says whether there is too much (CoDel, Nichols and Jacobson 2012). While this process
+ * stood still nobody could have a turn, so a sweep that comes late refuses nothing on account of that. A request whose
  * client has gone is dropped when its turn comes, or at the next sweep.
  *
- * Invariants: no more are under way than the limit, none waits while there is room, none waits beyond its time by more
- * than a sweep, and at most `admissionQueueMax` wait. What a request takes is measured from its beginning to its outcome,
+ * Invariants: no more are under way than the limit, none waits while there is room, none begins after its client's
+ * time, and at most `admissionQueueMax` wait. What a request takes is measured from its beginning to its outcome,
  * so disk, peers and this process' own turns are in it, the wait here and the client's socket are not. Requests
  * that missed their quorum, and long values, are not measured: they say nothing of load.
  */
@@ -48,6 +49,7 @@ export interface AdmissionStatus {
 
 interface Waiter {
   readonly sinceMs: number;
+  /** The client's own bound. */
   readonly untilMs: number;
   readonly client: WaitingClient | undefined;
   readonly resolve: (admission: Admission) => void;
@@ -115,7 +117,7 @@ export class AdmissionGate {
     return true;
   }
 
-  /** Waits until a request that could not enter may begin, at most `waitMsMax`. `leave` must be called if it was admitted. */
+  /** Waits until a request that could not enter may begin, for less than `waitMsMax`. `leave` must be called if it was admitted. */
   wait(options: {
     readonly client: WaitingClient | undefined;
     readonly waitMsMax: number;
@@ -127,8 +129,8 @@ export class AdmissionGate {
     }
     this.#observer.count('admission.queued');
     const sinceMs = this.#clock.monotonicNow();
-    const untilMs = sinceMs + Math.min(options.waitMsMax, limits.admissionWaitMsMax);
-    this.#sweepLater();
+    const untilMs = sinceMs + options.waitMsMax;
+    this.#sweepLater(sinceMs);
     return new Promise((resolve) => {
       this.#queue.push({ sinceMs, untilMs, client: options.client, resolve });
     });
@@ -183,14 +185,14 @@ export class AdmissionGate {
     return oldest !== undefined && nowMs - oldest.sinceMs >= limits.admissionNewestFirstMs;
   }
 
-  /** Whether somebody still waits for it; refuses it otherwise. */
-  #mayBegin(waiter: Waiter, nowMs: number): boolean {
+  /** Whether somebody still waits for it; refuses it otherwise, and what came before `tooOldMs`. */
+  #mayBegin(waiter: Waiter, nowMs: number, tooOldMs = Number.NEGATIVE_INFINITY): boolean {
     if (waiter.client?.isGone === true) {
       this.#observer.count('admission.dropped');
       refuse(waiter, 'client-gone', nowMs);
       return false;
     }
-    if (nowMs < waiter.untilMs) return true;
+    if (nowMs < waiter.untilMs && waiter.sinceMs > tooOldMs) return true;
     this.#observer.count('admission.refused.late');
     refuse(waiter, 'too-late', nowMs);
     return false;
@@ -217,20 +219,23 @@ export class AdmissionGate {
     return waiter;
   }
 
-  #sweepLater(): void {
-    this.#cancelSweep ??= this.#clock.startTimer(limits.admissionSweepMs, () => this.#sweep());
+  #sweepLater(nowMs: number): void {
+    const dueMs = nowMs + limits.admissionSweepMs;
+    this.#cancelSweep ??= this.#clock.startTimer(limits.admissionSweepMs, () => this.#sweep(dueMs));
   }
 
   /** Refuses what nobody waits for any more, and moves on when nothing else does: requests that hang end no window. */
-  #sweep(): void {
+  #sweep(dueMs: number): void {
     this.#cancelSweep = undefined;
     const nowMs = this.#clock.monotonicNow();
+    const stoodStill = nowMs - dueMs > limits.admissionSweepMs;
+    const tooOldMs = stoodStill ? undefined : nowMs - limits.admissionWaitMsMax;
     const waiting = this.#queue.slice(this.#first);
-    this.#queue = waiting.filter((waiter) => this.#mayBegin(waiter, nowMs));
+    this.#queue = waiting.filter((waiter) => this.#mayBegin(waiter, nowMs, tooOldMs));
     this.#first = 0;
     if (nowMs >= this.#windowEndsMs) this.#endWindow(nowMs);
     this.#admitWaiting(nowMs);
-    if (this.queued > 0) this.#sweepLater();
+    if (this.queued > 0) this.#sweepLater(nowMs);
   }
 }
 
