@@ -14,6 +14,7 @@ import {
   nothing,
   witnessCell,
 } from './healing-figures.ts';
+import { loadRemarks, loadSchema } from './load-figures.ts';
 import { chooseNodes, inspectCommand, type InspectedNode, type InspectOptions } from './inspect-command.ts';
 import { healthOfAddress, readinessOfAddress, type NodeAnswer } from './node-answer.ts';
 import { requestNode } from './node-client.ts';
@@ -68,7 +69,7 @@ interface Row {
 }
 
 async function rowOf(node: InspectedNode): Promise<Row> {
-  const [health, readiness, persist, hints, ring, peers, ae, floor] = await Promise.all([
+  const [health, readiness, persist, hints, ring, peers, ae, floor, load] = await Promise.all([
     healthOfAddress(node.address),
     readinessOfAddress(node.address),
     page(node, '/debug/persist', persistSchema),
@@ -77,6 +78,7 @@ async function rowOf(node: InspectedNode): Promise<Row> {
     page(node, '/debug/peers', peersSchema),
     page(node, '/debug/ae', antiEntropySchema),
     page(node, '/debug/floor', floorSchema),
+    page(node, '/debug/load', loadSchema),
   ]);
   const up = health.kind !== 'silent';
   const partitions = ring?.partitions_per_node[peers?.id ?? node.name];
@@ -99,6 +101,7 @@ async function rowOf(node: InspectedNode): Promise<Row> {
     remarks: [
       ...remarksOf(node, health),
       ...(up ? remarksOf(node, readiness) : []),
+      ...loadRemarks(peers?.id ?? node.name, load),
       ...certificateRemarks(peers?.id ?? node.name, peers, Date.now()),
       ...healingRemarks(peers?.id ?? node.name, ae, floor),
     ],

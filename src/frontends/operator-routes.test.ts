@@ -255,6 +255,42 @@ test('the pages of the Go demo keep their names', async (t) => {
   assert.equal(hints['wal'], paths.hints);
 });
 
+test('the load shows what is under way and waits, what may, and what was refused', async (t) => {
+  const harness = await startHarness(t);
+  harness.node.counters = () => ({
+    'admission.queued': 40,
+    'admission.refused.late': 5,
+    'requests.expired': 2,
+  });
+  assert.deepEqual(await get(harness, '/debug/load'), {
+    ...{ limit: 256, in_flight: 12, queued: 3, oldest_ms: 4.5, crowded: false },
+    ...{ average_ms: 3.25, usual_ms: 1.5, target_ms: 20 },
+    ...{ queued_total: 40, refused_late: 5, refused_full: 0, dropped: 0, expired: 2 },
+  });
+});
+
+test('the metrics are in the format of Prometheus: every counter, and what is under way', async (t) => {
+  const { request, node } = await startHarness(t);
+  node.counters = () => ({ 'puts.acknowledged': 7, 'admission.refused.late': 5 });
+  const reply = await request('GET', '/metrics');
+  assert.equal(reply.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8');
+  const lines = reply.body.toString().trimEnd().split('\n');
+  assert.deepEqual(
+    lines.filter((line) => !line.startsWith('#')),
+    [
+      'mini_dynamo_admission_limit 256',
+      'mini_dynamo_admission_in_flight 12',
+      'mini_dynamo_admission_queued 3',
+      'mini_dynamo_admission_queue_age_seconds 0.0045',
+      'mini_dynamo_admission_latency_seconds 0.00325',
+      'mini_dynamo_events_total{event="admission.refused.late"} 5',
+      'mini_dynamo_events_total{event="puts.acknowledged"} 7',
+    ],
+  );
+  for (const line of lines)
+    assert.match(line, /^(?:# (?:HELP|TYPE) \w+ .+|\w+(?:\{event="[^"\\]+"\})? [0-9.e-]+)$/);
+});
+
 test('the stability floor shows how far it has come, and what holds it', async (t) => {
   const page = (await get(await startHarness(t), '/debug/floor')) as Record<string, unknown>;
   assert.deepEqual(page, {
@@ -412,7 +448,7 @@ test('of peers by TLS it is told until when the certificate is valid, and which 
 
 test('an unknown path is not found, a known one tells its methods', async (t) => {
   const { request } = await startHarness(t);
-  for (const target of ['/', '/kvx', '/health/', '/Health', '/%68ealth', '/internal', '/metrics']) {
+  for (const target of ['/', '/kvx', '/health/', '/Health', '/%68ealth', '/internal', '/metrics/']) {
     const reply = await request('GET', target, { headers: json });
     assert.equal(reply.status, 404, target);
     assert.match(reply.body.toString(), /"NOT_FOUND"/);

@@ -1,5 +1,5 @@
 /**
- * What an operator and a load balancer look at: `/health`, `/ready` and `/debug/*`.
+ * What an operator, a load balancer and a monitor look at: `/health`, `/ready`, `/metrics` and `/debug/*`.
  *
  * The names of the Go demo are kept where it had the page, and others added. Everything is this
  * node's own view, read when it is asked for.
@@ -16,6 +16,8 @@ import { antiEntropyJson } from './anti-entropy-json.ts';
 import { prefersJson } from './error-reply.ts';
 import { decodeBase64, keyFieldsOf } from './inspection-json.ts';
 import { checkKeyLength, percentDecode } from './key-path.ts';
+import { loadJson } from './load-json.ts';
+import { metricsContentType, metricsText } from './metrics-text.ts';
 import { whyJson } from './why-json.ts';
 
 /** Where this node keeps its data, for `/debug/persist` and `/debug/hints`. */
@@ -48,6 +50,8 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
     const readiness = node.readiness();
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
+  fastify.get('/metrics', (_request, reply) => reply.type(metricsContentType).send(metricsText(node)));
+  fastify.get('/debug/load', () => loadJson(node));
   fastify.get('/debug/hints', () => hintsJson(node, paths));
   fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));
   fastify.get('/debug/floor', () => floorJson(node.floor()));
