@@ -10,7 +10,7 @@
  * stood still nobody could have a turn, so a sweep that comes late refuses nothing on account of that. A request whose
  * client has gone is dropped when its turn comes, or at the next sweep.
  *
- * Invariants: no more are under way than the limit, none waits while there is room, none begins after its client's
+ * Invariants: none begins while as many as the limit are under way, none waits while there is room, none begins after its client's
  * time, and at most `admissionQueueMax` wait. What a request takes is measured from its beginning to its outcome,
  * so disk, peers and this process' own turns are in it, the wait here and the client's socket are not. Requests
  * that missed their quorum, and long values, are not measured: they say nothing of load.

@@ -10,7 +10,9 @@ import { SimCluster } from '../sim/sim-cluster.ts';
 import { healthyLink } from '../sim/sim-network.ts';
 import type { SimNode } from '../sim/sim-node.ts';
 import { simulate, type World } from '../sim/simulation.ts';
+import type { Clock } from '../ports/clock.ts';
 import { openLogStore } from '../storage/log-store.ts';
+import type { Store } from '../storage/store.ts';
 import type { NodeApi } from './node-api.ts';
 
 export const second = 1_000_000;
@@ -34,11 +36,14 @@ export interface StageOptions {
   readonly hintedHandoff?: boolean;
   readonly antiEntropy?: boolean;
   readonly hintBytesPerTargetMax?: number;
+  /** Put around the store of every node. */
+  readonly aroundStore?: (store: Store, clock: Clock) => Store;
 }
 
 /** Plays a story on a cluster whose nodes have known each other for two seconds. */
 export function playOnStage(options: StageOptions, story: (stage: Stage) => Promise<void>): Promise<void> {
   const { nodes = 3, timing = {}, hintedHandoff = true, antiEntropy = true, hintBytesPerTargetMax } = options;
+  const { aroundStore = (store) => store } = options;
   const members = Array.from({ length: nodes }, (_, index) => ({
     id: `n${index + 1}` as NodeId,
     weight: 1,
@@ -57,14 +62,16 @@ export function playOnStage(options: StageOptions, story: (stage: Stage) => Prom
         hintedHandoff,
         antiEntropy,
       },
-      openStore: ({ config, ...ports }) =>
-        openLogStore({
+      openStore: async ({ config, ...ports }) => {
+        const store = await openLogStore({
           ...ports,
           checksum: crc32,
           partitions: config.partitions,
           durability: { mode: 'always' },
           ...(hintBytesPerTargetMax === undefined ? {} : { hintBytesPerTargetMax }),
-        }),
+        });
+        return aroundStore(store, ports.clock);
+      },
     });
     assert.equal(await cluster.startAll(10 * second), true);
     await world.sleep(2 * second);
