@@ -3,7 +3,9 @@
  * driver in turns (plain, TLS, TLS, plain, …). Each pair gives a ratio of throughput and one of the nodes' CPU time per
  * operation; both clusters run all the time, so what an idle one does disturbs both alike.
  *
- *   node benchmark/mtls.ts --pairs 5 --duration 5 --json mtls.json
+ * Many short runs tell more than a few long ones when the machine has other work.
+ *
+ *   node benchmark/mtls.ts --pairs 12 --duration 2 --json mtls.json
  */
 
 import { writeFileSync } from 'node:fs';
@@ -17,9 +19,9 @@ import { startCluster, type RunningServer } from './server-process.ts';
 
 const { values } = parseArgs({
   options: {
-    pairs: { type: 'string', default: '4' },
-    duration: { type: 'string', default: '4' },
-    'warm-up': { type: 'string', default: '1' },
+    pairs: { type: 'string', default: '12' },
+    duration: { type: 'string', default: '2' },
+    'warm-up': { type: 'string', default: '0.3' },
     connections: { type: 'string', default: '64' },
     keys: { type: 'string', default: '20000' },
     'value-bytes': { type: 'string', default: '100' },

@@ -5,6 +5,7 @@ import { floorMutations } from './floor-mutations.ts';
 import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { operatorMutations } from './operator-mutations.ts';
+import { peerTlsMutations } from './peer-tls-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
@@ -17,6 +18,7 @@ export const mutations: readonly Mutation[] = [
   ...operatorMutations,
   ...storageMutations,
   ...edgeMutations,
+  ...peerTlsMutations,
   ...redisMutations,
   ...workerMutations,
 ];
