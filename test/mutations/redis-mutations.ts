@@ -67,8 +67,8 @@ export const redisMutations: readonly Mutation[] = [
     name: 'redis-alone',
     promise: 'nothing runs beside a command of several keys',
     file: 'src/frontends/redis/redis-connection.ts',
-    find: "if (this.#aloneRuns || next.access === 'alone') return false;",
-    replace: '',
+    find: "if (this.#aloneRuns || next.access === 'alone' || this.#session.node.isCrowded) return false;",
+    replace: 'if (this.#session.node.isCrowded) return false;',
     tests: [connections],
   },
   {
