@@ -3,13 +3,18 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
+import { silentObserver } from '../ports/observer.ts';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { encodeHello, encodePreface, encodeWelcome } from './handshake-codec.ts';
+import { PeerCredentials } from './peer-credentials.ts';
 import type { PeerTls } from './peer-tls.ts';
 import { SystemClock } from './system-clock.ts';
 import { SystemRandom } from './system-random.ts';
@@ -21,10 +26,19 @@ import {
   type TcpMember,
 } from './transport-contract-members.ts';
 import { helloOf, nodeId, RawPeer } from './transport-contract-raw-peer.ts';
-import { contextOf, credentialsOf, tlsOf, withTlsMembers } from './transport-contract-tls.ts';
+import { contextOf, credentialsOf, filesOf, tlsOf, withTlsMembers } from './transport-contract-tls.ts';
 
 const [n1, n2, n3] = [nodeId('n1'), nodeId('n2'), nodeId('n3')];
 const shortTimeoutMs = 60;
+
+/** A clock that can be set forward. */
+class HurriedClock extends SystemClock {
+  aheadMs = 0;
+
+  override monotonicNow(): number {
+    return super.monotonicNow() + this.aheadMs;
+  }
+}
 
 /** A node n2 that expects n1, which the test plays, beside n3, which is well. */
 function withNode(
@@ -148,6 +162,40 @@ test('no session is offered to be resumed: a certificate is shown for each conne
       assert.match(await refusalOf(again), /CERTIFICATE_REFUSED/);
     }
   }));
+
+test('a certificate that was renewed is shown from the next connection on, and open ones stay', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'peer-tls-'));
+  const files = { ca: filesOf('n2').ca, cert: join(folder, 'n2.crt'), key: join(folder, 'n2.key') };
+  const install = async (name: string): Promise<void> => {
+    await copyFile(filesOf(name).cert, files.cert);
+    await copyFile(filesOf(name).key, files.key);
+  };
+  await install('n2');
+  const clock = new HurriedClock();
+  const credentials = new PeerCredentials({ files, names: ['n2'], clock, observer: silentObserver });
+  const renewing = tlsOf(n2, { credentials });
+  const others = new Map([n1, n3].map((id) => [id, tlsOf(id)]));
+  const shownBy = async (node: TcpMember): Promise<string | undefined> => {
+    const { socket } = await RawPeer.overTls(node.port, contextOf('n1'));
+    assert.ok(socket instanceof TLSSocket);
+    const shown = socket.getPeerX509Certificate()?.fingerprint256;
+    socket.destroy();
+    return shown;
+  };
+  await withNode(
+    async (node) => {
+      const before = await shownBy(node);
+      await install('n2-by-middle');
+      assert.equal(await shownBy(node), before, 'the files are not looked at yet');
+      clock.aheadMs = limits.peerCertificateCheckMs;
+      const after = await shownBy(node);
+      assert.ok(before !== undefined && after !== undefined);
+      assert.notEqual(after, before);
+    },
+    { tlsOf: (id) => others.get(id) ?? renewing },
+  );
+  await rm(folder, { recursive: true });
+});
 
 describe('of what is no TLS handshake', () => {
   /** The record header and the first bytes of a ClientHello. */
