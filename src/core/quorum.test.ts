@@ -96,3 +96,16 @@ test('what holds the newest version without being evidence does not count as agr
   assert.equal(tally.agreeing, 0);
   assert.deepEqual(tally.holders(), ['damaged']);
 });
+
+test('what a replica acknowledges does not take back the newer version that it answered with meanwhile', () => {
+  const tally = new ReadTally<string>(2);
+  tally.add({ from: 'n1', evidence: true, digest: digest(1) });
+  tally.add({ from: 'n2', evidence: true, digest: digest(3) });
+  tally.confirm('n1', digest(2));
+  tally.confirm('n2', digest(2));
+  assert.deepEqual(tally.newest, digest(3));
+  assert.deepEqual(tally.holders(), ['n2']);
+  assert.deepEqual(tally.laggards(), ['n1']);
+  tally.confirm('n1', digest(3));
+  assert.equal(tally.agreeing, 2);
+});

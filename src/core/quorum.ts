@@ -84,6 +84,13 @@ export class ReadTally<Replica> {
     }
   }
 
+  /** A replica has acknowledged a version: it holds that one now, or the newer one that it answered with meanwhile. */
+  confirm(from: Replica, version: VersionDigest): void {
+    const held = this.#answers.get(from)?.digest;
+    const isNewer = held !== undefined && compareVersions(held, version) > 0;
+    this.add({ from, evidence: true, digest: isNewer ? held : version });
+  }
+
   /**
    * A version that an owner knows to be past, from below the stability floor: those who hold it hold nothing, and are
    * no evidence.

@@ -157,6 +157,27 @@ test('a newer version that turns up while an older one is fetched is what the re
   await store.close();
 });
 
+test('a newer version that turns up while an older one is written back is what the read answers with', async () => {
+  const [older, newer] = [recordAt(2, 'apples'), recordAt(3, 'pears')];
+  let isWrittenBack = (): void => undefined;
+  const writtenBack = new Promise<void>((resolve) => {
+    isWrittenBack = resolve;
+  });
+  const { store, read } = await startCoordinator(async (peer, want) => {
+    if (peer === n3) {
+      await writtenBack;
+      return want === 'digest' ? digestOf(newer) : replyOf(newer);
+    }
+    if (want === 'digest') return digestOf(older);
+    // The write-back begins with this answer, and n3 is heard of before it ends.
+    setImmediate(isWrittenBack);
+    return replyOf(older);
+  });
+  await store.merge(recordAt(1, 'plums'));
+  assert.equal(textOf(await read(2)), 'pears');
+  await store.close();
+});
+
 test('a silent replica is replaced after a few milliseconds', async () => {
   const record = recordAt(1, 'apples');
   const asked: NodeId[] = [];

@@ -201,7 +201,7 @@ class CoordinatedRead {
       timeoutMs: this.#request.timeoutMs,
       onResult: (from, result) => {
         waiting--;
-        if (result.kind === 'stored') this.#tally.add({ from, evidence: true, digest: record.version });
+        if (result.kind === 'stored') this.#tally.confirm(from, record.version);
         isPast ||= result.kind === 'refused' && result.code === 'STALE_VERSION';
         this.#wake();
       },
@@ -211,7 +211,8 @@ class CoordinatedRead {
       this.#discard(record);
       return true;
     }
-    if (this.#tally.agreeing >= this.#tally.required) return true;
+    // A newer version was heard of meanwhile: now that one is fetched and written back.
+    if (this.#tally.agreeing >= this.#tally.required || !this.#holdsNewestRecord()) return true;
     const next = this.#expired ? undefined : this.#fanOut.askNext('digest');
     if (next === undefined) return false;
     await this.#until(() => !this.#fanOut.isWaitingFor(next));

@@ -400,6 +400,14 @@ export const replicaMutations: readonly Mutation[] = [
     tests: [coordination, stories],
   },
   {
+    name: 'write-back-overtaken',
+    promise: 'a read goes on with a version that turns up while an older one is written back',
+    file: 'src/replica/coordinate-read.ts',
+    find: 'if (this.#tally.agreeing >= this.#tally.required || !this.#holdsNewestRecord()) return true;',
+    replace: 'if (this.#tally.agreeing >= this.#tally.required) return true;',
+    tests: ['src/replica/coordinate-read.test.ts'],
+  },
+  {
     name: 'read-repair',
     promise: 'a replica that answered with something older is brought up to date',
     file: 'src/replica/coordinate-read.ts',
