@@ -24,6 +24,7 @@ import type { SystemRandom } from '../platform/system-random.ts';
 import { TcpTransport } from '../platform/tcp-transport.ts';
 import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import type { Observer } from '../ports/observer.ts';
+import { Counters } from '../replica/counters.ts';
 import { LifeAdmission } from '../replica/life-admission.ts';
 import { beginNextLife } from '../replica/next-life.ts';
 import { vouchedPartitions } from '../replica/node-evidence.ts';
@@ -145,6 +146,7 @@ async function serveAs(
     const placement = placementFor(config);
     const { disk } = parts;
     const vouched = await vouchedPartitions({ disk, observer, placement, self: config.id });
+    const counters = new Counters(observer);
     const transport = new TcpTransport({
       self: identity.self,
       admission,
@@ -156,7 +158,7 @@ async function serveAs(
       frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
       clock,
       random,
-      observer,
+      observer: counters,
     });
     const node = await startNode({
       config,
@@ -170,6 +172,7 @@ async function serveAs(
       checksum: zlibChecksum,
       onPeerLog: (peer, logEntries) => admission.logReached(peer, logEntries),
       vouched,
+      partsCounters: counters,
     });
     closing.add(() => node.stop());
 
@@ -200,12 +203,17 @@ async function serveAs(
       // Who gives peers an address of their own may want to keep them off the one for clients.
       protocols: peerListen === undefined ? [...transport.protocols, redisOnPort, http] : [redisOnPort, http],
       clock,
-      observer,
+      observer: counters,
     });
     const port = await clientPort.listen();
     closing.add(() => Promise.resolve(clientPort.close()));
     if (peerListen !== undefined) {
-      const peerPort = new SharedPort({ ...peerListen, protocols: transport.protocols, clock, observer });
+      const peerPort = new SharedPort({
+        ...peerListen,
+        protocols: transport.protocols,
+        clock,
+        observer: counters,
+      });
       await peerPort.listen();
       closing.add(() => Promise.resolve(peerPort.close()));
     }
@@ -215,7 +223,7 @@ async function serveAs(
         reusePort: canReusePort(process.platform),
         protocols: [redisOnPort, http],
         clock,
-        observer,
+        observer: counters,
       });
       await sharedPort.listen();
       closing.add(() => Promise.resolve(sharedPort.close()));

@@ -8,7 +8,8 @@ import type { NodeApi } from '../replica/node-api.ts';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-export function metricsText(node: NodeApi): string {
+/** `certificateExpiresMs`: wall time after which peers refuse this node's certificate, where it has one. */
+export function metricsText(node: NodeApi, certificateExpiresMs: number | undefined): string {
   const { limit, inFlight, queued, oldestMs, averageMs } = node.admission();
   const gauges: readonly (readonly [name: string, help: string, value: number | undefined])[] = [
     ['admission_limit', 'Client requests that may be under way.', limit],
@@ -19,6 +20,11 @@ export function metricsText(node: NodeApi): string {
       'admission_latency_seconds',
       'What client requests took on average in the latest window.',
       averageMs === undefined ? undefined : averageMs / 1_000,
+    ],
+    [
+      'peer_certificate_expires_timestamp_seconds',
+      "When peers begin to refuse this node's certificate.",
+      certificateExpiresMs === undefined ? undefined : certificateExpiresMs / 1_000,
     ],
   ];
   let text = '';

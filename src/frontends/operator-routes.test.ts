@@ -444,6 +444,8 @@ test('of peers by TLS it is told until when the certificate is valid, and which 
   const page = JSON.stringify(await get(await startHarness(t, { peerTls: () => tls }), '/debug/peers'));
   assert.match(page, /"tls":\{"mode":"required","certificate_expires_ms":4000\}/);
   assert.match(page, /"id":"n2","up":true,"encrypted":true/);
+  const { body } = await (await startHarness(t, { peerTls: () => tls })).request('GET', '/metrics');
+  assert.match(body.toString(), /^mini_dynamo_peer_certificate_expires_timestamp_seconds 4$/m);
 });
 
 test('an unknown path is not found, a known one tells its methods', async (t) => {

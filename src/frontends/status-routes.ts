@@ -50,7 +50,9 @@ export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions
     const readiness = node.readiness();
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
-  fastify.get('/metrics', (_request, reply) => reply.type(metricsContentType).send(metricsText(node)));
+  fastify.get('/metrics', (_request, reply) =>
+    reply.type(metricsContentType).send(metricsText(node, peerTls?.().certificateExpiresMs)),
+  );
   fastify.get('/debug/load', () => loadJson(node));
   fastify.get('/debug/hints', () => hintsJson(node, paths));
   fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));

@@ -105,6 +105,9 @@ test('a node without TLS is refused, and both ends say why', async () => {
     { boundMs },
   );
   assert.deepEqual(await cluster.client('n2').peersUp(), []);
+  const metrics = await cluster.client('n3').request('GET', '/metrics');
+  assert.ok(hasStatus(metrics, 200));
+  assert.match(metrics.body.toString(), /^mini_dynamo_events_total\{event="peers\.refused"\} [1-9]/m);
   child.kill('SIGTERM');
   const { stderr } = await ended;
   assert.ok(areTold, `${await logOf('n1')}\n${await logOf('n3')}`);
