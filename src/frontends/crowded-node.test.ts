@@ -13,7 +13,10 @@ import { requestText, startHarness } from './test-harness.ts';
 const missing: ReadOutcome = { kind: 'missing', digest: undefined, answered: 2, required: 2 };
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; !condition(); turn++) {
+    assert.ok(turn < 100_000, 'what was waited for did not happen');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Reads that wait until the test answers them, first come, first served. */

@@ -5,6 +5,7 @@ import { floorMutations } from './floor-mutations.ts';
 import { healingMutations } from './healing-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { operatorMutations } from './operator-mutations.ts';
+import { overloadMutations } from './overload-mutations.ts';
 import { peerTlsMutations } from './peer-tls-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
@@ -21,4 +22,5 @@ export const mutations: readonly Mutation[] = [
   ...peerTlsMutations,
   ...redisMutations,
   ...workerMutations,
+  ...overloadMutations,
 ];
