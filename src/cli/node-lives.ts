@@ -11,7 +11,7 @@ import type { NodeId } from '../core/config.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { describeKnownLife, describeLife, type NodeLife } from '../core/node-life.ts';
-import { placementFingerprint } from '../core/placement.ts';
+import { placementFingerprint, type PlacementTable } from '../core/placement.ts';
 import { createHttpFrontend } from '../frontends/http-server.ts';
 import { createRedisFrontend } from '../frontends/redis/redis-server.ts';
 import { classicLevelFolder } from '../platform/classic-level-store.ts';
@@ -147,19 +147,7 @@ async function serveAs(
     const { disk } = parts;
     const vouched = await vouchedPartitions({ disk, observer, placement, self: config.id });
     const counters = new Counters(observer);
-    const transport = new TcpTransport({
-      self: identity.self,
-      admission,
-      clusterName: config.clusterName,
-      epoch: placement.epoch,
-      fingerprint: placementFingerprint(placement),
-      peers: peerAddresses(settings),
-      ...(parts.peerTls === undefined ? {} : { tls: parts.peerTls }),
-      frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
-      clock,
-      random,
-      observer: counters,
-    });
+    const transport = transportFor(placement, identity, admission, parts, counters);
     const node = await startNode({
       config,
       placement,
@@ -172,7 +160,6 @@ async function serveAs(
       checksum: zlibChecksum,
       onPeerLog: (peer, logEntries) => admission.logReached(peer, logEntries),
       vouched,
-      partsCounters: counters,
     });
     closing.add(() => node.stop());
 
@@ -183,6 +170,7 @@ async function serveAs(
         valueBytesMax: config.valueBytesMax,
         paths: pathsOf(settings),
         peerTls: peerTlsStatus(parts.peerTls, transport),
+        partsCounters: () => counters.readAll(),
       },
     });
     closing.add(() => frontend.stop());
@@ -238,6 +226,29 @@ async function serveAs(
     await closing.closeAll();
     throw error;
   }
+}
+
+function transportFor(
+  placement: PlacementTable,
+  identity: NodeIdentity,
+  admission: LifeAdmission,
+  { settings, clock, random, peerTls }: NodeParts,
+  observer: Observer,
+): TcpTransport {
+  const { config } = settings;
+  return new TcpTransport({
+    self: identity.self,
+    admission,
+    clusterName: config.clusterName,
+    epoch: placement.epoch,
+    fingerprint: placementFingerprint(placement),
+    peers: peerAddresses(settings),
+    ...(peerTls === undefined ? {} : { tls: peerTls }),
+    frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
+    clock,
+    random,
+    observer,
+  });
 }
 
 /** Where a port cannot be shared the first worker has it, and the others are reached at their own. */

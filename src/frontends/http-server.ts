@@ -29,6 +29,8 @@ export interface HttpFrontendConfig {
   readonly paths?: PersistencePaths;
   /** Shown to the operator; without it peers speak plainly. */
   readonly peerTls?: (() => PeerTlsStatus) | undefined;
+  /** What the parts beside the node count; nothing unless told. */
+  readonly partsCounters?: () => Readonly<Record<string, number>>;
   readonly timeouts?: Partial<HttpTimeouts>;
   /** Instead of those of `core/limits.ts`. */
   readonly limits?: Partial<PipelineLimits> & {
@@ -59,7 +61,12 @@ export function createHttpFrontend(options: {
   readonly wallNow?: () => number;
 }): HttpFrontend {
   const { node, config, observer, wallNow = Date.now } = options;
-  const { valueBytesMax, peerTls, paths = { log: '', snapshot: '', hints: '' } } = config;
+  const {
+    valueBytesMax,
+    peerTls,
+    partsCounters = () => ({}),
+    paths = { log: '', snapshot: '', hints: '' },
+  } = config;
   const bodyBytesInFlightMax = config.limits?.bodyBytesInFlightMax ?? limits.bodyBytesInFlightMax;
   const load: FrontendLoad = { requests: 0, outputBytes: 0, bodyBytes: 0, stopping: false };
   const bodyLimits = { bodyBytesMax: valueBytesMax, bodyBytesInFlightMax };
@@ -72,6 +79,7 @@ export function createHttpFrontend(options: {
     bodyBytesInFlightMax,
     paths,
     peerTls,
+    partsCounters,
   });
 
   function serve(reply: ClientReply): void {

@@ -8,8 +8,15 @@ import type { NodeApi } from '../replica/node-api.ts';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** `certificateExpiresMs`: wall time after which peers refuse this node's certificate, where it has one. */
-export function metricsText(node: NodeApi, certificateExpiresMs: number | undefined): string {
+export interface MetricsSources {
+  readonly node: NodeApi;
+  /** What the parts beside the node count, such as its transport. */
+  readonly partsCounters: Readonly<Record<string, number>>;
+  /** Wall time after which peers refuse this node's certificate, where it has one. */
+  readonly certificateExpiresMs: number | undefined;
+}
+
+export function metricsText({ node, partsCounters, certificateExpiresMs }: MetricsSources): string {
   const { limit, inFlight, queued, oldestMs, averageMs } = node.admission();
   const gauges: readonly (readonly [name: string, help: string, value: number | undefined])[] = [
     ['admission_limit', 'Client requests that may be under way.', limit],
@@ -34,8 +41,8 @@ export function metricsText(node: NodeApi, certificateExpiresMs: number | undefi
   }
   text += '# HELP mini_dynamo_events_total What has happened since the start, by its name.\n';
   text += '# TYPE mini_dynamo_events_total counter\n';
-  for (const [name, value] of Object.entries(node.counters()).sort(([left], [right]) =>
-    left < right ? -1 : 1,
+  for (const [name, value] of Object.entries({ ...partsCounters, ...node.counters() }).sort(
+    ([left], [right]) => (left < right ? -1 : 1),
   )) {
     text += `mini_dynamo_events_total{event="${name}"} ${value}\n`;
   }

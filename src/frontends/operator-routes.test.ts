@@ -444,7 +444,9 @@ test('of peers by TLS it is told until when the certificate is valid, and which 
   const page = JSON.stringify(await get(await startHarness(t, { peerTls: () => tls }), '/debug/peers'));
   assert.match(page, /"tls":\{"mode":"required","certificate_expires_ms":4000\}/);
   assert.match(page, /"id":"n2","up":true,"encrypted":true/);
-  const { body } = await (await startHarness(t, { peerTls: () => tls })).request('GET', '/metrics');
+  const sources = { peerTls: () => tls, partsCounters: () => ({ 'peers.refused': 3 }) };
+  const { body } = await (await startHarness(t, sources)).request('GET', '/metrics');
+  assert.match(body.toString(), /^mini_dynamo_events_total\{event="peers\.refused"\} 3$/m);
   assert.match(body.toString(), /^mini_dynamo_peer_certificate_expires_timestamp_seconds 4$/m);
 });
 

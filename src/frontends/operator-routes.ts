@@ -29,6 +29,7 @@ export interface OperatorOptions {
   readonly bodyBytesInFlightMax: number;
   readonly paths: PersistencePaths;
   readonly peerTls: (() => PeerTlsStatus) | undefined;
+  readonly partsCounters: () => Readonly<Record<string, number>>;
 }
 
 export class OperatorRoutes {

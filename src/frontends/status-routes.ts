@@ -40,19 +40,23 @@ export interface StatusOptions {
   readonly paths: PersistencePaths;
   /** Undefined: without TLS. */
   readonly peerTls: (() => PeerTlsStatus) | undefined;
+  /** What the parts beside the node count, such as its transport. */
+  readonly partsCounters: () => Readonly<Record<string, number>>;
 }
 
 /** Adds the routes. */
 export function addStatusRoutes(fastify: FastifyInstance, options: StatusOptions): void {
-  const { node, paths, peerTls } = options;
+  const { node, paths, peerTls, partsCounters } = options;
   fastify.get('/health', (request, reply) => sendHealth(node, request, reply));
   fastify.get('/ready', (_request, reply) => {
     const readiness = node.readiness();
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
-  fastify.get('/metrics', (_request, reply) =>
-    reply.type(metricsContentType).send(metricsText(node, peerTls?.().certificateExpiresMs)),
-  );
+  fastify.get('/metrics', (_request, reply) => {
+    const certificateExpiresMs = peerTls?.().certificateExpiresMs;
+    reply.type(metricsContentType);
+    return reply.send(metricsText({ node, partsCounters: partsCounters(), certificateExpiresMs }));
+  });
   fastify.get('/debug/load', () => loadJson(node));
   fastify.get('/debug/hints', () => hintsJson(node, paths));
   fastify.get('/debug/ae', () => antiEntropyJson(node.antiEntropy()));

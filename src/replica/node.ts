@@ -89,8 +89,6 @@ export interface NodeOptions {
   readonly onPeerLog: OnPeerLog;
   /** Which partitions the node owns only since this start; none unless told. */
   readonly vouched?: VouchedPartitions | undefined;
-  /** What the parts beside the node count, such as its transport: told with the node's own. */
-  readonly partsCounters?: Counters | undefined;
 }
 
 /** Starts a node; it serves requests when this resolves. */
@@ -340,7 +338,7 @@ export class DynamoNode implements NodeApi {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return { ...this.#options.partsCounters?.readAll(), ...this.#counters.readAll() };
+    return this.#counters.readAll();
   }
 
   /** What is under way now: client requests, and requests to peers that are not answered yet. */
