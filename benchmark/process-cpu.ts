@@ -23,12 +23,13 @@ export function cpuSecondsOf(pids: readonly number[]): number | undefined {
   }
 }
 
-/** The pids of the nodes of a local cluster, from the pid files in their data directories. */
+/** The pids of the nodes of a local cluster and their workers, from the pid files in their data directories. */
 export function clusterPids(dataRoot: string): readonly number[] {
   const pids: number[] = [];
-  for (const node of readdirSync(dataRoot, { withFileTypes: true })) {
-    if (!node.isDirectory()) continue;
-    const folder = join(dataRoot, node.name);
+  const folders = readdirSync(dataRoot, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) {
+    const folder = join(dataRoot, name);
+    if (readdirSync(folder).some((inside) => inside.startsWith('worker-'))) pids.push(...clusterPids(folder));
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.pid'))) {
       // Either a bare number or JSON with a field `pid`.
       const pid = /^\s*(\d+)\s*$|"pid":\s*(\d+)/.exec(readFileSync(join(folder, file), 'utf8'));

@@ -35,6 +35,8 @@ export function openWorkerChannel(events: {
   });
   process.on('disconnect', events.onOrphaned);
   if (!process.connected) events.onOrphaned();
+  // A worker that cannot start has nothing to wait for, and must not wait for this.
+  process.channel?.unref();
   return {
     // One that is gone meanwhile is told of by `disconnect`.
     serving: () => void send(servingMessage, undefined, undefined, () => undefined),

@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { freePorts } from '../../src/cli/free-ports.ts';
+import { firstOfFreePorts, freePorts } from '../../src/cli/free-ports.ts';
 import { hasStatus, KeyClient, statusText } from '../../src/cli/key-client.ts';
 import { runningProcess, stillRuns, type RunningProcess } from '../../src/cli/pid-file.ts';
 import { waitUntil } from '../../src/cli/wait-until.ts';
@@ -35,9 +36,9 @@ const keys = numbered('worked-on', 40);
 
 const started: RunningCommand[] = [];
 
-function serve(workers: string, data = 'data'): RunningCommand {
+function serve(workers: string, data = 'data', ...options: readonly string[]): RunningCommand {
   const words = ['--workers', workers, '--listen', `127.0.0.1:${port}`, '--data-dir', join(folder, data)];
-  const command = startCommand(['serve', ...words]);
+  const command = startCommand(['serve', ...words, ...options]);
   started.push(command);
   return command;
 }
@@ -161,6 +162,20 @@ test('another number of workers is refused while each key is on one of them', as
     assert.equal(code, 2, `${workers}: ${stderr}`);
     assert.match(stderr, message);
   }
+});
+
+test('when a worker cannot start none of them runs, and the reason is told', async () => {
+  const peerPort = (await firstOfFreePorts(2)) ?? 0;
+  const taken = createServer().listen(peerPort + 1, '127.0.0.1');
+  await once(taken, 'listening');
+  const { child, result } = serve('2', 'no-port', '--peer-listen', `127.0.0.1:${peerPort}`);
+  const hasEnded = await waitUntil(() => Promise.resolve(child.exitCode !== null), { boundMs: 30_000 });
+  taken.close();
+  assert.ok(hasEnded, 'it waits for ever');
+  const { code, stderr } = await result;
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, new RegExp(`cannot listen on 127\\.0\\.0\\.1 port ${peerPort + 1}`));
+  assert.match(stderr, /Worker 2 ended with exit code 2 before it served, so none is kept running/);
 });
 
 test('a port of somebody else is not shared with it', async () => {
