@@ -3,7 +3,8 @@
  *
  * The damaged slot answers for its key until the record that takes its place is durable: both happen in one turn when
  * the batch settles. Where nobody holds anything the slot just goes. What lies in the log can't be dropped by an entry,
- * since its key may be what is unreadable; a checkpoint without the slot is what makes a restart forget it.
+ * since its key may be what is unreadable; a checkpoint without the slot is what makes a restart forget it. So only
+ * what was read and is wrong gives way: what a disk refused to hand out may be whole, and would come back from the log.
  */
 
 import { isCollectable } from '../core/stability.ts';
@@ -12,19 +13,27 @@ import type { StoredRecord } from '../core/record.ts';
 import type { SummedVersion } from '../core/version-sum.ts';
 import type { Appender } from './appender.ts';
 import type { LogIndex } from './log-index.ts';
+import type { LogReader } from './log-reader.ts';
 import type { PartitionIndex } from './partition-index.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import type { DamagedVersion } from './store.ts';
 
 /** See `Store.replaceDamaged`, but for the checkpoint. */
 export async function replaceDamaged(
-  parts: { readonly index: LogIndex; readonly appender: Appender; readonly floors: StabilityFloors },
+  parts: {
+    readonly index: LogIndex;
+    readonly reader: LogReader;
+    readonly appender: Appender;
+    readonly floors: StabilityFloors;
+  },
   damaged: DamagedVersion,
   records: readonly StoredRecord[],
 ): Promise<boolean> {
-  const { index, appender, floors } = parts;
+  const { index, reader, appender, floors } = parts;
   const { token } = damaged;
   const table = index.own.table(token);
+  const listed = slotOf(table, damaged);
+  if (listed < 0 || !(await reader.isCorrupt(index.own, token, index.placeOf(table, listed)))) return false;
   const slot = slotOf(table, damaged);
   if (slot < 0 || index.recoveries !== damaged.recoveries) return false;
   const floorMs = floors.floorFor(token);

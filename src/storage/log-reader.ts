@@ -62,6 +62,20 @@ export class LogReader {
     this.get(space, key, token).catch(() => undefined);
   }
 
+  /** Whether what lies at a place is read and is wrong; false also when the disk does not hand it out. */
+  async isCorrupt(space: KeySpace, token: Token, place: EntryPlace): Promise<boolean> {
+    this.#hasDamage = true;
+    place.segment.pin();
+    try {
+      await this.recordAt(space, token, place);
+      return false;
+    } catch (error) {
+      return errorCodeOf(error) === 'RECORD_CORRUPT';
+    } finally {
+      place.segment.release();
+    }
+  }
+
   /**
    * What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. What could not be read
    * is tried again: a disk that failed once must not silence the key until somebody reads it in full.

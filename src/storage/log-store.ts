@@ -282,8 +282,8 @@ export class LogStore implements Store {
 
   async replaceDamaged(damaged: DamagedVersion, records: readonly StoredRecord[]): Promise<boolean> {
     this.#checkWritable();
-    const [index, appender, floors] = [this.#index, this.#appender, this.#floors];
-    const isReplaced = await replaceDamaged({ index, appender, floors }, damaged, records);
+    const [index, reader, appender, floors] = [this.#index, this.#reader, this.#appender, this.#floors];
+    const isReplaced = await replaceDamaged({ index, reader, appender, floors }, damaged, records);
     // The log can't tell a replay to forget what it can't read: the checkpoint does.
     if (isReplaced) await this.#maintenance.checkpoint();
     return isReplaced;

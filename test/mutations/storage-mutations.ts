@@ -424,6 +424,14 @@ export const storageMutations: readonly Mutation[] = [
     tests: ['src/storage/log-store-contract.test.ts'],
   },
   {
+    name: 'refused-is-not-lost',
+    promise: 'what a disk does not hand out for now is not given up',
+    file: 'src/storage/damage-replacer.ts',
+    find: 'if (listed < 0 || !(await reader.isCorrupt(index.own, token, index.placeOf(table, listed)))) return false;',
+    replace: 'if (listed < 0) return false;',
+    tests: ['src/storage/damage-replacer.test.ts'],
+  },
+  {
     name: 'supplants-only-what-is-damaged',
     promise: 'what was healed meanwhile stays',
     file: 'src/storage/log-index.ts',

@@ -52,4 +52,13 @@ describe('nothing-piles-up', () => {
     assert.ok(one !== undefined);
     assert.equal(nothingPilesUp({ samples: [one, one], bounds }).length, 1);
   });
+
+  test('files may be open for as many segments as the node had, and not for more', () => {
+    const [many] = sample({ segments: 50, openFiles: 60 });
+    const [few] = sample({ segments: 3, openFiles: 80 });
+    assert.ok(many !== undefined && few !== undefined);
+    assert.equal(nothingPilesUp({ samples: [many, few], bounds }).length, 0);
+    assert.equal(nothingPilesUp({ samples: [few], bounds }).length, 1);
+    assert.equal(nothingPilesUp({ samples: [many, { ...few, node: 'n2' }], bounds }).length, 1);
+  });
 });
