@@ -16,6 +16,7 @@ import { nodeId } from './transport-contract-raw-peer.ts';
 import { SystemClock } from './system-clock.ts';
 import { SystemRandom } from './system-random.ts';
 import { RecordingObserver, withTcpMembers, type TcpMember } from './transport-contract-members.ts';
+import { withTlsMembers } from './transport-contract-tls.ts';
 import { TcpTransport, type TcpTransportOptions } from './tcp-transport.ts';
 
 const n1 = nodeId('n1');
@@ -44,8 +45,9 @@ function withConnectedPair(
     atLeft: RecordingHandler,
     atRight: RecordingHandler,
   ) => Promise<void>,
+  withMembers = withTcpMembers,
 ): Promise<void> {
-  return withTcpMembers([n1, n2], async ([left, right]) => {
+  return withMembers([n1, n2], async ([left, right]) => {
     assert.ok(left !== undefined && right !== undefined);
     const atLeft = new RecordingHandler();
     const atRight = new RecordingHandler();
@@ -56,21 +58,26 @@ function withConnectedPair(
   });
 }
 
-test('what is queued when a node stops still arrives, also behind more than the kernel takes at once', () =>
-  withConnectedPair(async (left, _right, _atLeft, atRight) => {
-    const lengths = [...Array<number>(80).fill(200_000), 1, 50, 20_000, 3];
-    const frames = lengths.map((length, index) => new Uint8Array(length).fill(index));
-    for (const [index, frame] of frames.entries()) {
-      if (index === 80) await new Promise((resolve) => setImmediate(resolve));
-      assert.equal(left.transport.send(n2, frame), true);
-    }
-    await left.transport.stop();
-    await atRight.untilCount('disconnected', 1);
-    assert.deepEqual(
-      atRight.frames().map((frame) => [frame.length, frame[0]]),
-      frames.map((frame) => [frame.length, frame[0]]),
-    );
-  }));
+for (const [over, withMembers, longFrames] of [
+  ['TCP', withTcpMembers, 80],
+  ['TLS', withTlsMembers, 25],
+] as const) {
+  test(`what is queued when a node stops still arrives by ${over}, also behind more than the kernel takes at once`, () =>
+    withConnectedPair(async (left, _right, _atLeft, atRight) => {
+      const lengths = [...Array<number>(longFrames).fill(200_000), 1, 50, 20_000, 3];
+      const frames = lengths.map((length, index) => new Uint8Array(length).fill(index));
+      for (const [index, frame] of frames.entries()) {
+        if (index === longFrames) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(left.transport.send(n2, frame), true);
+      }
+      await left.transport.stop();
+      await atRight.untilCount('disconnected', 1);
+      assert.deepEqual(
+        atRight.frames().map((frame) => [frame.length, frame[0]]),
+        frames.map((frame) => [frame.length, frame[0]]),
+      );
+    }, withMembers));
+}
 
 test('a frame that is empty or too long is not sent, and harms nothing', () =>
   withConnectedPair(async (left, _right, _atLeft, atRight) => {
