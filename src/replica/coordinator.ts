@@ -13,7 +13,7 @@ import { encodeRecord, type VersionFields } from '../core/record.ts';
 import { coordinateRead } from './coordinate-read.ts';
 import { coordinateScan } from './coordinate-scan.ts';
 import { coordinateWrite } from './coordinate-write.ts';
-import { AdmissionGate, type RefusalReason } from './admission-gate.ts';
+import { AdmissionGate, notMeasured, type RefusalReason } from './admission-gate.ts';
 import type { Coordination } from './coordination.ts';
 import type {
   PutRequest,
@@ -83,7 +83,7 @@ export class Coordinator {
   }
 
   async get(request: RequestOptions & { readonly key: Uint8Array }): Promise<ReadOutcome> {
-    const { config, clock } = this.#coordination;
+    const { config } = this.#coordination;
     const r = request.r ?? config.quorum.r;
     const problem = this.#problemWith(request.key, r, 'r');
     if (problem !== undefined) {
@@ -97,7 +97,7 @@ export class Coordinator {
       }
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
-    const beganAtMs = clock.monotonicNow();
+    const beganAtMs = this.gate.begin();
     let isTypical = false;
     try {
       const strict = (request.quorumMode ?? config.quorumMode) === 'strict';
@@ -118,7 +118,7 @@ export class Coordinator {
 
   /** One page of all keys; `trees` answers for this node's own share. */
   async scan(request: ScanRequest, trees: Pick<TreeResponder, 'answer'>): Promise<ScanOutcome> {
-    const { config, clock } = this.#coordination;
+    const { config } = this.#coordination;
     const { from, limit, r = config.quorum.r } = request;
     let { timeoutMs = config.timing.requestTimeoutMs } = request;
     const refused = { kind: 'unavailable', answered: 0, required: r } as const;
@@ -131,7 +131,7 @@ export class Coordinator {
     try {
       return await coordinateScan(this.#coordination, trees, { from, limit, r, timeoutMs });
     } finally {
-      this.gate.leave(clock.monotonicNow(), false);
+      this.gate.leave(notMeasured, false);
     }
   }
 
@@ -142,7 +142,7 @@ export class Coordinator {
   }
 
   async #write(request: RequestOptions, fields: WriteFields): Promise<WriteOutcome> {
-    const { config, checksum, clock } = this.#coordination;
+    const { config, checksum } = this.#coordination;
     const w = request.w ?? config.quorum.w;
     const problem = this.#problemWith(fields.key, w, 'w');
     if (problem !== undefined) return { kind: 'refused', ...problem };
@@ -152,7 +152,7 @@ export class Coordinator {
       if (admission.kind === 'refused') return { kind: 'refused', ...refusals[admission.reason] };
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
-    const beganAtMs = clock.monotonicNow();
+    const beganAtMs = this.gate.begin();
     let isTypical = false;
     try {
       const dot = await this.#mint(request.context);
