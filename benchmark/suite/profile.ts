@@ -7,7 +7,11 @@
 
 export interface Profile {
   readonly name: 'quick' | 'default' | 'full';
+  /** A server is asked for so long before it is measured at all, until its code is compiled and its caches are warm. */
+  readonly serverWarmUpMs: number;
   readonly rounds: number;
+  /** How often a run is repeated during which others used the machine. */
+  readonly repeats: number;
   readonly warmUpMs: number;
   readonly runMs: number;
   /** Open loops: fewer and longer, since it is their tail that is looked at. */
@@ -35,7 +39,9 @@ const mebibyte = 1024 * kibibyte;
 export const profiles: Readonly<Record<Profile['name'], Profile>> = {
   quick: {
     name: 'quick',
+    serverWarmUpMs: 0,
     rounds: 1,
+    repeats: 0,
     warmUpMs: 0,
     runMs: 10,
     openRounds: 1,
@@ -52,7 +58,9 @@ export const profiles: Readonly<Record<Profile['name'], Profile>> = {
   },
   default: {
     name: 'default',
+    serverWarmUpMs: 3_000,
     rounds: 3,
+    repeats: 1,
     warmUpMs: 150,
     runMs: 500,
     openRounds: 2,
@@ -69,7 +77,9 @@ export const profiles: Readonly<Record<Profile['name'], Profile>> = {
   },
   full: {
     name: 'full',
+    serverWarmUpMs: 10_000,
     rounds: 5,
+    repeats: 2,
     warmUpMs: 500,
     runMs: 2_500,
     openRounds: 3,

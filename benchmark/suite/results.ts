@@ -53,7 +53,7 @@ export const runSchema = z.strictObject({
 /** What a server keeps of its keys: measured once for a number of keys. */
 const footprintSchema = z.strictObject({
   residentBytes: z.number().nullable(),
-  /** Before the first key. */
+  /** Before these keys, warmed up with a thousand others. */
   baseResidentBytes: z.number().nullable(),
   diskBytes: z.number().nullable(),
   fillSeconds: z.number(),

@@ -134,6 +134,31 @@ test('in an open loop a stall counts against every operation that was meant to b
   });
 });
 
+test('in an open loop operations that the load generator itself begins too late count from when they were meant to', async () => {
+  const blockMs = 600;
+  let isBlocked = false;
+  const listener: RequestListener = (_request, response) => {
+    // The server here shares its event loop with the load generator, which is held up too.
+    const untilMs = performance.now() + (isBlocked ? 0 : blockMs);
+    isBlocked = true;
+    while (performance.now() < untilMs);
+    response.writeHead(200, { 'Content-Length': 3 }).end('abc');
+  };
+  await withServer(listener, async (url) => {
+    const pace = { kind: 'open', perSecond: 200 } as const;
+    const report = await runLoad({ ...load, connections: 200, durationMs: 700, urls: [url], pace });
+    const latency = new LogHistogram();
+    latency.addCounts(report.latencies.read?.buckets ?? [], report.latencies.read?.maxUs ?? 0);
+    const lateness = new LogHistogram();
+    lateness.addCounts(report.latenessUs?.buckets ?? [], report.latenessUs?.maxUs ?? 0);
+    // Some 60 were meant for the first half of the block.
+    for (const histogram of [latency, lateness]) {
+      const share = 1 - 12 / histogram.count;
+      assert.ok(histogram.percentile(share) > (blockMs / 2) * 1_000, `${histogram.percentile(share)} µs`);
+    }
+  });
+});
+
 test('what is never answered is counted when time is up', async () => {
   await withServer(
     () => undefined,

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 
 import type { RunningServer } from '../server-process.ts';
-import type { Bench } from './bench.ts';
+import { warmUp, type Bench } from './bench.ts';
 import { checkContestant } from './check-contestant.ts';
 import {
   entries,
@@ -50,6 +50,7 @@ export class Suite {
       canRun: (contestant) => this.#isWanted(contestant) && missingReason(contestant.program) === undefined,
       start: (start) => this.#start(start),
     };
+    for (const contestant of this.#contestants) await warmUp(bench, contestant);
     for (const name of this.#options.sections) {
       this.#say(`\n${name}`);
       const measuredAt = new Date().toISOString();

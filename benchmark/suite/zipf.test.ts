@@ -30,18 +30,22 @@ test('every draw is a rank that there is, and greater draws are no smaller ranks
   );
 });
 
-test('the first k ranks together get what the law says, to four parts of a hundred', () => {
+test('any first ranks together get what the law says, to two parts of a hundred', () => {
   fc.assert(
-    fc.property(ranks, theta, uniform, (count, skew, where) => {
+    fc.property(ranks, theta, (count, skew) => {
       const zipf = new Zipf(count, skew);
-      const rank = Math.floor(where * count);
       let law = 0;
-      for (let each = 0; each <= rank; each++) law += zipf.shareOf(each);
-      const drawn = shareUpTo(zipf, rank);
-      assert.ok(
-        Math.abs(drawn - law) < 0.04,
-        `${rank} of ${count} at ${skew}: ${drawn} drawn, ${law} by law`,
-      );
+      let checked = 0;
+      for (let rank = 0; rank < count; rank++) {
+        law += zipf.shareOf(rank);
+        if (rank < checked) continue;
+        checked = Math.ceil(1.5 * checked) + 1;
+        const drawn = shareUpTo(zipf, rank);
+        assert.ok(
+          Math.abs(drawn - law) < 0.02,
+          `${rank} of ${count} at ${skew}: ${drawn} drawn, ${law} by law`,
+        );
+      }
     }),
   );
 });

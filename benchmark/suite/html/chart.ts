@@ -108,7 +108,7 @@ function seriesSvg(plot: Plot, series: Series, index: number): string {
 }
 
 /** `12,300 (11,900 to 12,800)`, or the figure alone where there was one run. */
-export function spreadText(spread: Spread): string {
+function spreadText(spread: Spread): string {
   if (spread.min === spread.max) return numberText(spread.median);
   return `${numberText(spread.median)} (${numberText(spread.min)} to ${numberText(spread.max)})`;
 }

@@ -2,9 +2,10 @@
 
 import type { Point, Section, SectionName } from '../results.ts';
 import { spreadOf, type Spread } from '../spread.ts';
-import { chartHtml, spreadText, type Series } from './chart.ts';
+import { chartHtml, type Series } from './chart.ts';
 import { escaped, numberText } from './number-text.ts';
 import { comparisons, ratioOf } from './ratios.ts';
+import { cellHtml } from './summary-html.ts';
 import { views, workloadLetters, type ChartView, type Column, type SectionView } from './views.ts';
 
 export interface Legend {
@@ -85,7 +86,7 @@ function ratioTable(view: SectionView, section: Section, { names }: Legend): str
         closed.find((each) => each.server === server && keyOf(each) === key);
       // Their scans are not the same work.
       const isComparable = point.operation !== 'E' || theirs.startsWith('redis');
-      return `<td>${isComparable ? cellText(ratioOf(of(ours), of(theirs))) : 'not the same work'}</td>`;
+      return `<td>${isComparable ? cellHtml(ratioOf(of(ours), of(theirs))) : 'not the same work'}</td>`;
     });
     return `<tr><th>${escaped(rowTitle(view, point))}</th>${cells.join('')}</tr>`;
   });
@@ -99,7 +100,7 @@ function valueTable(name: SectionName, view: SectionView, section: Section, { na
   const heads = columns.map(({ title }) => `<th>${escaped(title)}</th>`).join('');
   const slopes = name === 'keys' ? slopesOf(section) : undefined;
   const rows = section.points.map((point) => {
-    const cells = columns.map((column) => `<td>${cellText(spreadOfColumn(column, point))}</td>`);
+    const cells = columns.map((column) => `<td>${cellHtml(spreadOfColumn(column, point))}</td>`);
     if (slopes !== undefined) cells.push(`<td>${slopes.get(point) ?? ''}</td>`);
     const problems = problemsOf(point);
     const colour = [...names.keys()].indexOf(point.server);
@@ -129,16 +130,6 @@ function slopesOf(section: Section): ReadonlyMap<Point, string> {
 
 function spreadOfColumn(column: Column, point: Point): Spread | undefined {
   return spreadOf(point.runs.map((run) => column.figure(run, point)));
-}
-
-function cellText(spread: Spread | undefined): string {
-  if (spread === undefined) return '';
-  const range = spread.min === spread.max ? '' : ` <small>${escaped(rangeText(spread))}</small>`;
-  return `${numberText(spread.median)}${range}`;
-}
-
-function rangeText(spread: Spread): string {
-  return spreadText(spread).replace(/^[^(]*/, '');
 }
 
 function rowTitle(view: SectionView, { operation, at, runs }: Point): string {

@@ -215,12 +215,12 @@ export const views: Readonly<Record<SectionName, SectionView>> = {
   keys: {
     title: 'Growth with the number of keys',
     text:
-      'One process each, values of 100 bytes. Memory is what the process has grown by since it started empty, divided by its keys: with few keys that is mostly the runtime ' +
-      'warming up. What one more key costs is told by the difference between two points of a line (the last column).',
+      'One process each, values of 100 bytes. Memory is what the process has grown by since it was warm and empty, divided by its keys: with few keys that is mostly what the ' +
+      'runtime needs for other things. What one more key costs is told by the difference between two points of a line (the last column).',
     axis: { title: 'keys', text: shortText },
     charts: [
       {
-        title: 'Resident bytes a key, beyond the empty process',
+        title: 'Resident bytes a key, beyond the warm and empty process',
         shows: does('GET'),
         y: residentPerKey,
         yKind: 'log',

@@ -15,6 +15,7 @@ import {
   measureInTurns,
   shortValueBytes,
   usualLoad,
+  warmUp,
   type Bench,
   type PointPlan,
 } from '../bench.ts';
@@ -82,6 +83,7 @@ async function addTo(
 ): Promise<void> {
   if (!bench.canRun(contestant)) return;
   const server = await bench.start(start);
+  await warmUp(bench, { ...contestant, server });
   await sleep(settleMs);
   growing.push({
     contestant: { ...contestant, server },

@@ -8,6 +8,7 @@ import {
   measureInTurns,
   shortValueBytes,
   usualLoad,
+  warmUp,
   type Bench,
   type PointPlan,
 } from '../bench.ts';
@@ -24,6 +25,7 @@ export async function measureNodes(bench: Bench): Promise<Pick<Section, 'setting
     for (const nodes of bench.canRun(storeHttp) ? sizes : []) {
       const contestant = { ...storeHttp, server: await bench.start(() => startStore(nodes)) };
       clusters.set(nodes, contestant);
+      await warmUp(bench, contestant);
       await fillKeys(bench, contestant, { to: keys, valueBytes: shortValueBytes });
     }
     for (const [operation, mix] of [['PUT', puts] as const, ['GET', gets] as const]) {
