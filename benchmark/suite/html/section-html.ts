@@ -16,7 +16,7 @@ export interface Legend {
 export function sectionHtml(name: SectionName, section: Section, legend: Legend): string {
   const view = views[name];
   const settings = Object.entries(section.settings).map(([key, value]) => `${key}: ${value}`);
-  const about = `${section.measuredAt.slice(0, 16).replace('T', ' ')} UTC, commit ${section.commit}, profile ${section.profile}; ${settings.join('; ')}`;
+  const about = `${section.measuredAt.slice(0, 16).replace('T', ' ')} UTC, commit ${section.commit}, profile ${section.profile}; ${settings.join('; ')}; ${disturbanceText(section)}`;
   return [
     `<section id="${name}"><h2>${escaped(view.title)}</h2>`,
     `<p>${view.text}</p><p class="about">${escaped(about)}</p>`,
@@ -26,6 +26,13 @@ export function sectionHtml(name: SectionName, section: Section, legend: Legend)
     `<details><summary>All values: median (least to greatest)</summary>${valueTable(name, view, section, legend)}</details>`,
     '</section>',
   ].join('\n');
+}
+
+/** How far to trust absolute figures: on a machine that others use, less than ratios and CPU. */
+function disturbanceText({ points }: Section): string {
+  const spread = spreadOf(points.flatMap(({ runs }) => runs.map(({ neighbourCores }) => neighbourCores)));
+  if (spread === undefined) return 'nobody knows what else the machine did';
+  return `other programs used ${numberText(spread.median)} cores meanwhile (median; at most ${numberText(spread.max)})`;
 }
 
 function legendHtml(section: Section, { names }: Legend): string {

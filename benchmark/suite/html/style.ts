@@ -22,7 +22,7 @@ ${Array.from({ length: 8 }, (_, index) => `svg .c${index} { fill: var(--c${index
 svg rect + .whisker { stroke: var(--text); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; margin: .6rem 0; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid var(--faint); vertical-align: top; white-space: nowrap; }
-thead th { white-space: normal; min-width: 5.5em; vertical-align: bottom; } tbody th, .server, dt { text-align: left; font-weight: 500; }
+thead th { white-space: normal; min-width: 5.5em; vertical-align: bottom; } tbody th, thead th:first-child, .server, dt { text-align: left; font-weight: 500; }
 tbody tr:hover { background: var(--faint); } summary { cursor: pointer; margin: .8rem 0 .2rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dd { margin: 0; }
 `;

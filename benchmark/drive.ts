@@ -1,8 +1,8 @@
 /**
- * `make bench`: drives whatever serves `/kv/<key>` over HTTP, and says how fast it is and what it costs.
+ * Drives whatever serves `/kv/<key>` over HTTP, and says how fast it is and what it costs.
  *
- *   node benchmark/bench.ts                                  the local cluster of nodes.json, PUT then GET
- *   node benchmark/bench.ts --url http://127.0.0.1:8080 --operation get --duration 10 --json out.json
+ *   node benchmark/drive.ts                                  the local cluster of nodes.json, PUT then GET
+ *   node benchmark/drive.ts --url http://127.0.0.1:8080 --operation get --duration 10 --json out.json
  */
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { measure, type Measurement } from './measurement.ts';
 import { clusterPids } from './process-cpu.ts';
 import { tableOf } from './report.ts';
 
-const usage = `Usage: node benchmark/bench.ts [options]
+const usage = `Usage: node benchmark/drive.ts [options]
   --url <url>          a server to drive; again for each node (default: all nodes of --config)
   --config <file>      the nodes of the cluster (default nodes.json)
   --operation <name>   put, get or mix; again for several (default put, then get)
