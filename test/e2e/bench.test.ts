@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -21,10 +21,12 @@ import { sectionNames, type Results } from '../../benchmark/suite/results.ts';
 
 const script = join(import.meta.dirname, '..', '..', 'benchmark', 'suite', 'main.ts');
 const boundMs = 240_000;
+const domBytesMax = 64 * 1024 * 1024;
 
 interface Ran {
   readonly output: string;
   readonly results: Results;
+  readonly report: string;
   readonly html: string;
 }
 
@@ -46,7 +48,23 @@ async function bench(
   assert.equal(child.exitCode, 0, `${output}\n${errors}`);
   const results = readResults(join(folder, 'results.json'));
   assert.ok(results !== undefined);
-  return { output, results, html: readFileSync(join(folder, 'index.html'), 'utf8') };
+  const report = join(folder, 'index.html');
+  return { output, results, report, html: readFileSync(report, 'utf8') };
+}
+
+/** A browser that is there anyway; none is installed for this. */
+function findBrowser(): string | undefined {
+  return ['chromium', 'google-chrome'].find((name) => spawnSync(name, ['--version']).status === 0);
+}
+
+/** The report as a browser understands it: what it had to mend or leave out is missing or moved. */
+function renderedBy(browser: string, path: string): string {
+  const words = ['--headless', '--no-sandbox', '--disable-gpu', '--dump-dom', `file://${path}`];
+  return spawnSync(browser, words, { encoding: 'utf8', timeout: boundMs, maxBuffer: domBytesMax }).stdout;
+}
+
+function countOf(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }
 
 /** Runs without one right answer, or with a wrong one. That there is too much to do just now is a right one. */
@@ -63,7 +81,7 @@ function badRuns(results: Results): string[] {
 }
 
 test('every workload of every server that is there is answered right, and reported', async (context) => {
-  const { results, html } = await bench(context, []);
+  const { results, report, html } = await bench(context, []);
   assert.deepEqual(Object.keys(results.sections), [...sectionNames]);
   assert.deepEqual(badRuns(results), []);
   const measured = new Set(results.sections.workloads?.points.map(({ server }) => server));
@@ -73,6 +91,15 @@ test('every workload of every server that is there is answered right, and report
   for (const { name } of results.skipped) context.diagnostic(`not measured here: ${name}`);
   assert.deepEqual(outsideReferences(html), []);
   for (const { name } of results.servers) assert.ok(html.includes(name), name);
+  const browser = findBrowser();
+  if (browser === undefined) {
+    context.diagnostic('no browser is here to open the report with');
+    return;
+  }
+  const rendered = renderedBy(browser, report);
+  for (const element of [/<section\b/g, /<svg\b/g, /<polyline\b/g, /<title>/g, /<td\b/g]) {
+    assert.equal(countOf(rendered, element), countOf(html, element), String(element));
+  }
 });
 
 test('what is not installed is left out loudly, and the rest is measured', async (context) => {
