@@ -81,8 +81,11 @@ export const limits = {
   admissionQueueMax: 4_096,
   /** When so many wait, a connection with a request under way is not read any further. */
   admissionCrowdedFrom: 1_024,
-  /** A request waits this long for its turn before it is refused: less than the second after which programs give up. */
-  admissionWaitMsMax: 500,
+  /**
+   * A request waits this long for its turn before it is refused, and half of its own time at most: longer waits make for
+   * fewer refusals, and programs give up, and lose their connection, after a second or more.
+   */
+  admissionWaitMsMax: 750,
   /** Once the oldest has waited for this the newest goes first. */
   admissionNewestFirstMs: 250,
   /** How often those that wait are looked at for clients that have gone; waits are that much longer. */

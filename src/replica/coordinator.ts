@@ -31,6 +31,9 @@ type WriteFields = Omit<VersionFields, 'dot'>;
 /** A longer value takes as long as it takes, which tells nothing of load. */
 const typicalValueBytesMax = limits.sampledReplyBytesMax;
 
+/** A request waits for its turn for this part of its time at most: the rest is for what it is about. */
+const waitShare = 0.5;
+
 const refusals: Readonly<Record<RefusalReason, { readonly code: ErrorCode; readonly message: string }>> = {
   'too-late': {
     code: 'OVERLOADED',
@@ -91,7 +94,7 @@ export class Coordinator {
     }
     let timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
     if (!this.gate.tryEnter()) {
-      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
       if (admission.kind === 'refused') {
         return { kind: 'unavailable', answered: 0, required: r, ...refusals[admission.reason] };
       }
@@ -124,7 +127,7 @@ export class Coordinator {
     const refused = { kind: 'unavailable', answered: 0, required: r } as const;
     if (this.#stopping) return { ...refused, ...refusals.stopping };
     if (!this.gate.tryEnter()) {
-      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
       if (admission.kind === 'refused') return { ...refused, ...refusals[admission.reason] };
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
@@ -148,7 +151,7 @@ export class Coordinator {
     if (problem !== undefined) return { kind: 'refused', ...problem };
     let timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
     if (!this.gate.tryEnter()) {
-      const admission = await this.gate.wait({ client: request.client, waitMsMax: timeoutMs });
+      const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
       if (admission.kind === 'refused') return { kind: 'refused', ...refusals[admission.reason] };
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
