@@ -16,8 +16,8 @@ import type { PeerConnection } from './peer-connection.ts';
 import { reconnectDelayMs } from './reconnect-backoff.ts';
 
 export interface PeerDialerOptions {
-  /** Begins to connect. `attempt` is 0 for the first after a connection, 1 when that failed, and so on. */
-  readonly connect: (attempt: number) => PeerChannel;
+  /** Begins to connect. */
+  readonly connect: () => PeerChannel;
   readonly clock: Clock;
   readonly random: Random;
   readonly handshakeTimeoutMs: number;
@@ -32,7 +32,6 @@ export class PeerDialer {
   #handshake: HandshakeUnderWay | undefined;
   #connection: PeerConnection | undefined;
   #failures = 0;
-  #attempt = 0;
   #isStopped = false;
 
   constructor(options: PeerDialerOptions) {
@@ -42,8 +41,7 @@ export class PeerDialer {
   /** Dials now; from then on by itself until `stop`. */
   dial(): void {
     const { connect, context, clock, handshakeTimeoutMs } = this.#options;
-    const channel = connect(this.#attempt);
-    this.#attempt += 1;
+    const channel = connect();
     this.#connection = undefined;
     this.#handshake = new HandshakeUnderWay({
       channel,
@@ -70,7 +68,6 @@ export class PeerDialer {
   async #redialAfter(connection: PeerConnection | undefined): Promise<void> {
     const { clock, random } = this.#options;
     if (connection !== undefined) {
-      this.#attempt = 0;
       await connection.closed;
       const wasStable = clock.monotonicNow() - connection.openedMs >= limits.connectionStableAfterMs;
       if (wasStable) this.#failures = 0;

@@ -2,16 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
-import { silentObserver } from '../ports/observer.ts';
+import { silentObserver, type Observer } from '../ports/observer.ts';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { encodeHello, encodePreface, encodeWelcome } from './handshake-codec.ts';
 import { PeerCredentials } from './peer-credentials.ts';
@@ -283,6 +283,11 @@ describe('of what is no TLS handshake', () => {
     ));
 });
 
+function optionalOf(): (id: NodeId) => PeerTls | undefined {
+  const made = new Map([n1, n2].map((id) => [id, tlsOf(id, { mode: 'optional' })]));
+  return (id) => made.get(id);
+}
+
 /** n1, which dials n2, each with TLS or without. */
 function withPair(
   tls: { readonly of1?: PeerTls; readonly of2?: PeerTls },
@@ -303,6 +308,20 @@ function withPair(
   );
 }
 
+/** n1 alone, which dials n2 at that port. */
+function diallerOf(port: number, observer: Observer): TcpTransport {
+  return new TcpTransport({
+    ...helloOf(n1),
+    self: helloOf(n1),
+    peers: [{ id: n2, host: '127.0.0.1', port }],
+    tls: tlsOf(n1),
+    frameBytesMax: 1_000,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    observer,
+  });
+}
+
 describe('whoever dials', () => {
   test(
     'says nothing to an end with a certificate of another authority or of the past',
@@ -320,16 +339,7 @@ describe('whoever dials', () => {
         await once(server, 'listening');
         const { port } = server.address() as AddressInfo;
         const observer = new RecordingObserver();
-        const transport = new TcpTransport({
-          ...helloOf(n1),
-          self: helloOf(n1),
-          peers: [{ id: n2, host: '127.0.0.1', port }],
-          tls: tlsOf(n1),
-          frameBytesMax: 1_000,
-          clock: new SystemClock(),
-          random: new SystemRandom(),
-          observer,
-        });
+        const transport = diallerOf(port, observer);
         await transport.start(new RecordingHandler());
         await observer.untilLogged('peer.unreachable', reason);
         await transport.stop();
@@ -338,6 +348,27 @@ describe('whoever dials', () => {
       }
     },
   );
+
+  test('never tries without TLS where it is required', { timeout: 20_000 }, async () => {
+    const firstBytes: (number | undefined)[] = [];
+    const heard = new EventEmitter();
+    const plain = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', (chunk: Buffer) => {
+          firstBytes.push(chunk[0]);
+          heard.emit('connection');
+          socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+        });
+    });
+    await once(plain.listen(0, '127.0.0.1'), 'listening');
+    const transport = diallerOf((plain.address() as AddressInfo).port, new RecordingObserver());
+    await transport.start(new RecordingHandler());
+    while (firstBytes.length < 3) await once(heard, 'connection');
+    await transport.stop();
+    plain.close();
+    assert.deepEqual(firstBytes, [0x16, 0x16, 0x16]);
+  });
 
   test('says of a node without TLS that it has none', () =>
     withPair({ of1: tlsOf(n1) }, async (left) => {
@@ -378,6 +409,21 @@ describe('where TLS is optional', () => {
       }),
     );
   }
+
+  test('a node that is not up yet is not taken for one without it', () =>
+    withTlsMembers(
+      [n1, n2],
+      async ([left, right]) => {
+        assert.ok(left !== undefined && right !== undefined);
+        const handler = new RecordingHandler();
+        await left.transport.start(handler);
+        await left.observer.untilLogged('peer.unreachable', /./);
+        await right.transport.start(new RecordingHandler());
+        await handler.untilCount('connected', 1);
+        assert.equal(left.transport.isEncrypted(n2), true);
+      },
+      { tlsOf: optionalOf() },
+    ));
 
   test('a certificate that is shown must be good all the same', () =>
     withPair({ of2: tlsOf(n2, optional) }, async (_left, right) => {

@@ -21,7 +21,7 @@ import { acceptPlainly, dialPlainly, type PeerAddress, type PeerChannel } from '
 import { namesIn, namesWanted, speaksFor } from './peer-certificate.ts';
 import type { Credentials, PeerCredentials } from './peer-credentials.ts';
 import { describeSocketError } from './socket-error.ts';
-import { describeCertificateError } from './tls-error.ts';
+import { describeCertificateError, isNoTls } from './tls-error.ts';
 
 /** `optional` also lets plain connections be, in both directions: for the time in which a cluster is changed over. */
 export type PeerTlsMode = 'required' | 'optional';
@@ -54,6 +54,8 @@ export class PeerTls {
   #server: { readonly server: Server; readonly credentials: Credentials } | undefined;
   /** Connections whose TLS handshake is not complete, by what tells one from another; the oldest first. */
   readonly #halfway = new Map<string, { readonly raw: Socket; readonly cancelTimer: CancelTimer }>();
+  /** Peers that have just answered without TLS, where that is optional. */
+  readonly #withoutTls = new Set<NodeId>();
   #acceptor: PeerTlsAcceptor | undefined;
 
   constructor(options: PeerTlsOptions) {
@@ -76,9 +78,9 @@ export class PeerTls {
     return this.#options.credentials.current().expiresMs;
   }
 
-  /** Dials. `attempt` counts those since the last connection: where TLS is optional, every second one is plain. */
-  dial(address: PeerAddress, attempt: number): PeerChannel {
-    if (this.mode === 'optional' && attempt % 2 === 1) return dialPlainly(address);
+  /** Dials; plainly only where TLS is optional and the attempt before has found that the other end has none. */
+  dial(address: PeerAddress): PeerChannel {
+    if (this.#withoutTls.delete(address.id)) return dialPlainly(address);
     const socket = connect({
       host: address.host,
       port: address.port,
@@ -88,6 +90,9 @@ export class PeerTls {
       // Whom the certificate names is judged by `judge`, so that both ends hear of it.
       checkServerIdentity: () => undefined,
     });
+    if (this.mode === 'optional') {
+      socket.once('error', (error) => void (isNoTls(error) && this.#withoutTls.add(address.id)));
+    }
     socket.once('connect', () => {
       socket.setNoDelay(true).setKeepAlive(true, limits.keepAliveProbeAfterMs);
     });

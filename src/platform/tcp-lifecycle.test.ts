@@ -60,7 +60,7 @@ function withConnectedPair(
 
 for (const [over, withMembers, longFrames] of [
   ['TCP', withTcpMembers, 80],
-  ['TLS', withTlsMembers, 25],
+  ['TLS', withTlsMembers, 10],
 ] as const) {
   test(`what is queued when a node stops still arrives by ${over}, also behind more than the kernel takes at once`, () =>
     withConnectedPair(async (left, _right, _atLeft, atRight) => {

@@ -174,7 +174,7 @@ export class TcpTransport implements Transport {
   #dialerOf(address: PeerAddress): PeerDialer {
     const { clock, random, tls, handshakeTimeoutMs = limits.handshakeTimeoutMs } = this.#options;
     return new PeerDialer({
-      connect: (attempt) => (tls === undefined ? dialPlainly(address) : tls.dial(address, attempt)),
+      connect: () => (tls === undefined ? dialPlainly(address) : tls.dial(address)),
       clock,
       random,
       handshakeTimeoutMs,

@@ -21,6 +21,11 @@ const notTls =
 /** What OpenSSL puts before its words: a number, and the function, file and line at which it noticed. */
 const openSslDetail = /^[0-9A-F]+:error:[0-9A-F]+:SSL routines:[^:]*:([^:]*):.*$/s;
 
+/** Whether whoever was dialled has answered, and not in TLS. */
+export function isNoTls(error: Error): boolean {
+  return notTls.test(errnoOf(error) ?? '');
+}
+
 /** Why a certificate was not believed, to follow "the certificate: ". */
 export function describeCertificateError(code: string): string {
   return certificateErrors[code] ?? code;
@@ -31,7 +36,7 @@ export function describeTlsError(error: Error): string | undefined {
   const code = errnoOf(error) ?? '';
   const refusal = certificateErrors[code];
   if (refusal !== undefined) return `the certificate of the other end is refused: ${refusal}`;
-  if (notTls.test(code)) return 'the other end does not speak TLS: give it peerTls too';
+  if (isNoTls(error)) return 'the other end does not speak TLS: give it peerTls too';
   if (!code.startsWith('ERR_SSL_')) return undefined;
   return `TLS: ${error.message.replace(openSslDetail, '$1').trim()}`;
 }

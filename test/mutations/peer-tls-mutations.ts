@@ -78,6 +78,16 @@ export const peerTlsMutations: readonly Mutation[] = [
     tests: [hostile],
   },
   {
+    name: 'tls-required-is-never-left',
+    promise: 'a node that requires TLS does not try without it, whatever it is answered',
+    file: 'src/platform/peer-tls.ts',
+    find: `if (this.mode === 'optional') {
+      socket`,
+    replace: `{
+      socket`,
+    tests: [hostile],
+  },
+  {
     name: 'tls-handshake-timeout',
     promise: 'half a TLS handshake does not last',
     file: 'src/platform/peer-tls.ts',
