@@ -27,6 +27,7 @@
  * in this very layout; until then a record of another resolution is refused as unsupported.
  */
 
+import { takeBytes } from './byte-pool.ts';
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from './bytes.ts';
 import type { Checksum } from './crc32.ts';
 import type { Dot } from './dot.ts';
@@ -114,7 +115,7 @@ export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredR
   const versionOffset = headerBytes + key.length;
   const textOffset = versionOffset + versionHeaderBytes;
   const length = textOffset + actor.length + contentType.length + value.length;
-  const bytes = new Uint8Array(length);
+  const bytes = takeBytes(length);
   writeUint32(bytes, 0, length);
   bytes[4] = format;
   bytes[5] = lastWriteWins;

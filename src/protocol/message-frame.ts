@@ -4,6 +4,7 @@
  */
 
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
+import { takeBytes } from '../core/byte-pool.ts';
 import { StoreError } from '../core/errors.ts';
 import type { MessageHeader } from './messages.ts';
 
@@ -12,7 +13,7 @@ export const headerBytes = 24;
 
 /** A frame with its header, and room for the fields of its kind. */
 export function newFrame(header: MessageHeader, kind: number, fieldBytes: number): Uint8Array {
-  const bytes = new Uint8Array(headerBytes + fieldBytes);
+  const bytes = takeBytes(headerBytes + fieldBytes);
   bytes[0] = protocolVersion;
   bytes[1] = kind;
   writeUint16(bytes, 2, header.sentTick);

@@ -6,6 +6,7 @@
  * whole entry is verified, or a flipped bit in a key would turn one key into two.
  */
 
+import { takeBytes } from '../core/byte-pool.ts';
 import { equalBytes, readUint16, readUint32, readUint48 } from '../core/bytes.ts';
 import type { Checksum } from '../core/crc32.ts';
 import { errorMessageOf, StoreError } from '../core/errors.ts';
@@ -121,7 +122,7 @@ export class EntryReader {
    */
   async record(place: EntryPlace, nameLength: number): Promise<StoredRecord> {
     const { segment, offset, length } = place;
-    const bytes = new Uint8Array(length);
+    const bytes = takeBytes(length);
     try {
       const read =
         length <= limits.synchronousReadBytesMax
