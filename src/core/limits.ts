@@ -70,7 +70,7 @@ export const limits = {
   /** Client requests that a new node works on at once, before it has measured what they take. */
   admissionLimitStart: 256,
   /** And those that it works on however long they take: enough to share one sync of a slow disk. */
-  admissionLimitMin: 16,
+  admissionLimitMin: 32,
   /** With `admissionQueueMax` all of `requestsInFlightMax`. */
   admissionLimitMax: 4_096,
   /** Requests that take less on average are no sign of load: batches of writes and a machine's other work take as long. */
@@ -86,7 +86,7 @@ export const limits = {
    * fewer refusals, and programs give up, and lose their connection, after a second or more.
    */
   admissionWaitMsMax: 750,
-  /** Once the oldest has waited for this the newest goes first. */
+  /** Once the oldest has waited for this, and one that comes now would wait longer, the newest goes first. */
   admissionNewestFirstMs: 250,
   /** How often those that wait are looked at for clients that have gone; waits are that much longer. */
   admissionSweepMs: 50,
@@ -294,6 +294,8 @@ export const limits = {
   scanPartitionsPerPage: 64,
   /** Recent arrivals whose way is remembered, a power of two: 2 MiB, and about what a busy node takes in a second. */
   arrivalsRemembered: 65_536,
+  /** Keys of entries that need not be read back to be compared, a power of two: 8 MiB. */
+  keysRemembered: 131_072,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */

@@ -15,6 +15,7 @@ import type { VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import { ActorTable } from './actor-table.ts';
 import { corruptError, type EntryPlace, type EntryReader } from './entry-reader.ts';
+import { KeyMemory } from './key-memory.ts';
 import { KeySpace } from './key-space.ts';
 import type { SlotEntry } from './index-slot.ts';
 import type { PartitionIndex } from './partition-index.ts';
@@ -44,6 +45,7 @@ export class LogIndex {
   readonly own: KeySpace;
   readonly hints = new Map<NodeId, KeySpace>();
   readonly #reader: EntryReader;
+  readonly #keys = new KeyMemory();
   #recoveries = 0;
   /** Filled in anew for each insert: the table copies it. */
   readonly #slotEntry: Writable<SlotEntry> = {
@@ -104,6 +106,8 @@ export class LogIndex {
     const table = space.table(token);
     let unreadable = -1;
     for (let slot = table.find(token); slot >= 0; slot = table.findNext(slot)) {
+      // What is damaged is looked at again.
+      if (!table.isDamagedAt(slot) && this.#keys.isKeyAt(table, slot, key)) return slot;
       const comparison = this.#reader.compareKey(
         this.segments.at(table.segmentAt(slot)),
         table.offsetAt(slot),
@@ -111,7 +115,10 @@ export class LogIndex {
         space.nameBytes.length,
         key,
       );
-      if (comparison === 'same') return slot;
+      if (comparison === 'same') {
+        this.#keys.remember(table.read(slot), key);
+        return slot;
+      }
       if (comparison === 'damaged') {
         table.markDamaged(slot);
         unreadable = slot;
@@ -269,6 +276,7 @@ export class LogIndex {
     entry.length = place.length;
     entry.tombstone = version.tombstone;
     entry.expires = version.expiresAtMs !== 0;
+    this.#keys.remember(entry, record.key);
     return entry;
   }
 }
