@@ -14,6 +14,7 @@ import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { encodeRequest } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
+import { CallTable } from './call-table.ts';
 import type { PeerSuspicion } from './peer-suspicion.ts';
 import { tickOf } from './request-age.ts';
 
@@ -26,20 +27,27 @@ export type OnResult = (peer: NodeId, result: CallResult) => void;
 export type OnLateReply = (peer: NodeId, reply: Reply) => void;
 
 interface Call {
+  readonly sequence: number;
   readonly onResult: OnResult;
   readonly onLateReply: OnLateReply | undefined;
   readonly kind: Request['kind'];
   readonly sentAtMs: number;
   readonly timeoutMs: number;
-  /** Peers that have not answered yet, with the incarnation that was asked. */
-  readonly waiting: Map<NodeId, number>;
+  /** Peers that have not answered yet. A list: it has two entries nearly always, and a map costs as much as all else. */
+  readonly waiting: AskedPeer[];
   cancelTimer: CancelTimer;
+}
+
+interface AskedPeer {
+  readonly id: NodeId;
+  /** Of the life that was asked. */
+  readonly incarnation: number;
 }
 
 /** A call that has timed out while somebody still cares for its replies. */
 interface LateCall {
   readonly onLateReply: OnLateReply;
-  readonly waiting: Map<NodeId, number>;
+  readonly waiting: AskedPeer[];
   readonly cancelTimer: CancelTimer;
 }
 
@@ -50,11 +58,10 @@ export class RemoteCalls {
   readonly #clockReading: () => HlcTime;
   readonly #peerIncarnation: (peer: NodeId) => number | undefined;
   readonly #suspicion: Pick<PeerSuspicion, 'answered' | 'timedOut' | 'timerFired'> | undefined;
-  readonly #calls = new Map<number, Call>();
+  readonly #calls = new CallTable<Call>();
   /** Oldest first, at most `limits.lateRepliesMax`. */
   readonly #late = new Map<number, LateCall>();
   readonly #inFlight = new Map<NodeId, number>();
-  #sequence = 0;
 
   constructor(options: {
     readonly transport: Transport;
@@ -89,20 +96,20 @@ export class RemoteCalls {
     onResult: OnResult,
     onLateReply?: OnLateReply,
   ): void {
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    const sequence = this.#sequence;
+    const sequence = this.#calls.nextSequence();
     const sentAtMs = this.#clock.monotonicNow();
     const frame = encodeRequest(this.#headerOf(sequence, sentAtMs), request);
     const call: Call = {
+      sequence,
       onResult,
       onLateReply,
       kind: request.kind,
       timeoutMs,
       sentAtMs,
-      waiting: new Map(),
+      waiting: [],
       cancelTimer: noTimer,
     };
-    const unreachable: NodeId[] = [];
+    let unreachable: NodeId[] | undefined;
     for (const peer of peers) {
       const incarnation = this.#peerIncarnation(peer);
       const inFlight = this.#inFlight.get(peer) ?? 0;
@@ -111,17 +118,18 @@ export class RemoteCalls {
         inFlight < limits.peerRequestsInFlightMax &&
         this.#transport.send(peer, frame)
       ) {
-        call.waiting.set(peer, incarnation);
+        call.waiting.push({ id: peer, incarnation });
         this.#inFlight.set(peer, inFlight + 1);
       } else {
+        unreachable ??= [];
         unreachable.push(peer);
       }
     }
-    if (call.waiting.size > 0) {
-      this.#calls.set(sequence, call);
-      call.cancelTimer = this.#clock.startTimer(timeoutMs, () => this.#timeOut(sequence, call));
+    if (call.waiting.length > 0) {
+      this.#calls.add(call);
+      call.cancelTimer = this.#clock.startTimer(timeoutMs, () => this.#timeOut(call));
     }
-    for (const peer of unreachable) onResult(peer, { kind: 'unreachable' });
+    if (unreachable !== undefined) for (const peer of unreachable) onResult(peer, { kind: 'unreachable' });
   }
 
   /** Sends one request to one peer and waits for what becomes of it. */
@@ -136,48 +144,46 @@ export class RemoteCalls {
     if (header.incarnation !== this.#header.incarnation) return;
     const call = this.#calls.get(header.sequence);
     if (call === undefined) return this.#onLateReply(from, header.sequence, reply);
-    if (call.waiting.get(from.id) !== from.incarnation) return;
+    if (!isAwaited(call.waiting, from)) return;
     if (tellsLatency(call.kind, reply)) {
       this.#suspicion?.answered(from.id, { sentAtMs: call.sentAtMs, nowMs: this.#clock.monotonicNow() });
     }
-    this.#finish(header.sequence, call, from.id, reply);
+    this.#finish(call, from.id, reply);
   }
 
   /** The connection to a peer ended: nothing that it was asked will be answered. */
   onDisconnected(peer: PeerIdentity): void {
-    for (const [sequence, call] of this.#calls) {
-      if (call.waiting.get(peer.id) === peer.incarnation) {
-        this.#finish(sequence, call, peer.id, { kind: 'unreachable' });
-      }
+    for (const call of this.#calls.all()) {
+      if (isAwaited(call.waiting, peer)) this.#finish(call, peer.id, { kind: 'unreachable' });
     }
   }
 
   /** Ends everything under way as unreachable. */
   stop(): void {
-    for (const [sequence, call] of this.#calls) {
-      for (const peer of call.waiting.keys()) this.#finish(sequence, call, peer, { kind: 'unreachable' });
+    for (const call of this.#calls.all()) {
+      for (const { id } of [...call.waiting]) this.#finish(call, id, { kind: 'unreachable' });
     }
     for (const sequence of this.#late.keys()) this.#forgetLate(sequence);
   }
 
-  #timeOut(sequence: number, call: Call): void {
+  #timeOut(call: Call): void {
     const nowMs = this.#clock.monotonicNow();
     const { sentAtMs, timeoutMs } = call;
     this.#suspicion?.timerFired({ dueAtMs: sentAtMs + timeoutMs, nowMs });
-    if (call.onLateReply !== undefined) this.#keepForLate(sequence, call, call.onLateReply);
-    for (const peer of call.waiting.keys()) {
-      if (isForeground(call.kind)) this.#suspicion?.timedOut(peer, { sentAtMs, nowMs });
-      this.#finish(sequence, call, peer, { kind: 'timeout' });
+    if (call.onLateReply !== undefined) this.#keepForLate(call, call.onLateReply);
+    for (const { id } of [...call.waiting]) {
+      if (isForeground(call.kind)) this.#suspicion?.timedOut(id, { sentAtMs, nowMs });
+      this.#finish(call, id, { kind: 'timeout' });
     }
   }
 
-  #keepForLate(sequence: number, call: Call, onLateReply: OnLateReply): void {
+  #keepForLate({ sequence, waiting, timeoutMs }: Call, onLateReply: OnLateReply): void {
     const oldest = this.#late.keys().next();
     if (this.#late.size >= limits.lateRepliesMax && oldest.done !== true) this.#forgetLate(oldest.value);
     this.#late.set(sequence, {
       onLateReply,
-      waiting: new Map(call.waiting),
-      cancelTimer: this.#clock.startTimer(call.timeoutMs, () => this.#late.delete(sequence)),
+      waiting: [...waiting],
+      cancelTimer: this.#clock.startTimer(timeoutMs, () => this.#late.delete(sequence)),
     });
   }
 
@@ -188,25 +194,38 @@ export class RemoteCalls {
 
   #onLateReply(from: PeerIdentity, sequence: number, reply: Reply): void {
     const late = this.#late.get(sequence);
-    if (late === undefined || late.waiting.get(from.id) !== from.incarnation) return;
-    late.waiting.delete(from.id);
-    if (late.waiting.size === 0) this.#forgetLate(sequence);
+    if (late === undefined || !isAwaited(late.waiting, from)) return;
+    takeOut(late.waiting, from.id);
+    if (late.waiting.length === 0) this.#forgetLate(sequence);
     late.onLateReply(from.id, reply);
   }
 
-  #finish(sequence: number, call: Call, peer: NodeId, result: CallResult): void {
-    call.waiting.delete(peer);
+  #finish(call: Call, peer: NodeId, result: CallResult): void {
+    if (!takeOut(call.waiting, peer)) return;
     this.#inFlight.set(peer, (this.#inFlight.get(peer) ?? 1) - 1);
-    if (call.waiting.size === 0) {
-      this.#calls.delete(sequence);
+    if (call.waiting.length === 0) {
+      this.#calls.delete(call);
       call.cancelTimer();
     }
     call.onResult(peer, result);
   }
 
   #headerOf(sequence: number, sentAtMs: number): MessageHeader {
-    return { ...this.#header, sequence, sentTick: tickOf(sentAtMs), clock: this.#clockReading() };
+    const { epoch, incarnation } = this.#header;
+    return { epoch, incarnation, sequence, sentTick: tickOf(sentAtMs), clock: this.#clockReading() };
   }
+}
+
+/** Whether the very life of a peer that was asked has not answered yet. */
+function isAwaited(waiting: readonly AskedPeer[], peer: PeerIdentity): boolean {
+  for (const { id, incarnation } of waiting) if (id === peer.id) return incarnation === peer.incarnation;
+  return false;
+}
+
+function takeOut(waiting: AskedPeer[], peer: NodeId): boolean {
+  const index = waiting.findIndex(({ id }) => id === peer);
+  if (index >= 0) waiting.splice(index, 1);
+  return index >= 0;
 }
 
 function noTimer(): void {

@@ -174,6 +174,7 @@ export class Appender {
         segment.note(dropKind, space, length);
         index.applyDrop(entry, place, entry.replacedPlace);
       }
+      entry.replaces = undefined;
       this.#staging.settle(entry);
     }
     for (const entry of batch.entries) entry.resolve({ changed: true, held: entry.version });

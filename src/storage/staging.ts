@@ -44,7 +44,8 @@ export class StagedEntry implements StagedEntryParts {
   readonly batch: Batch;
   readonly batchOffset: number;
   readonly length: number;
-  readonly replaces: EntryPlace | StagedEntry | undefined;
+  /** Let go of once this lies in the log: a key that is written all the time would keep all its past. */
+  replaces: EntryPlace | StagedEntry | undefined;
   readonly supplants: boolean;
   readonly resolve: (result: MergeResult) => void;
   readonly reject: (error: StoreError) => void;
@@ -80,57 +81,75 @@ export class StagedEntry implements StagedEntryParts {
   }
 }
 
-/** The newest staged entry of each key: buckets by token, compared by space and key. */
+/** Lists at first: enough for a node in a simulation, of which thousands start. */
+const bucketsMin = 64;
+
+/**
+ * The newest staged entry of each key: lists by token, compared by space and key. Lists of our own instead of a
+ * `Map`, whose old tables keep the collector busy with what has long settled (see `replica/call-table.ts`).
+ */
 export class StagingMap {
-  readonly #buckets = new Map<number, StagedEntry>();
+  #buckets = emptyBuckets(bucketsMin);
+  #count = 0;
 
   find(space: KeySpace, key: Uint8Array, token: Token): StagedEntry | undefined {
-    let entry = this.#buckets.get(token.low);
+    let entry = this.#buckets[this.#bucketOf(token)];
     while (entry !== undefined && !isOf(entry, space, key)) entry = entry.next;
     return entry;
   }
 
   /** Adds an entry in place of an earlier one of the same key. */
   put(entry: StagedEntry): void {
-    const { space, key, token } = entry;
-    const first = this.#buckets.get(token.low);
-    if (first !== undefined) entry.next = withoutKey(first, space, key);
-    this.#buckets.set(token.low, entry);
+    const earlier = this.find(entry.space, entry.key, entry.token);
+    if (earlier !== undefined) this.settle(earlier);
+    if (this.#count >= 2 * this.#buckets.length) this.#grow();
+    this.#link(entry);
+    this.#count++;
   }
 
   /** Removes an entry that has settled, unless a later one of its key has taken its place. */
   settle(entry: StagedEntry): void {
-    const bucket = entry.token.low;
-    const first = this.#buckets.get(bucket);
-    if (first === entry && entry.next === undefined) {
-      this.#buckets.delete(bucket);
-      return;
+    const bucket = this.#bucketOf(entry.token);
+    const first = this.#buckets[bucket];
+    if (first === entry) {
+      this.#buckets[bucket] = entry.next;
+    } else {
+      let before = first;
+      while (before !== undefined && before.next !== entry) before = before.next;
+      if (before === undefined) return;
+      before.next = entry.next;
     }
-    const rest = without(first, entry);
-    if (rest === undefined) this.#buckets.delete(bucket);
-    else this.#buckets.set(bucket, rest);
+    entry.next = undefined;
+    this.#count--;
   }
+
+  #bucketOf(token: Token): number {
+    return token.low & (this.#buckets.length - 1);
+  }
+
+  #link(entry: StagedEntry): void {
+    const bucket = this.#bucketOf(entry.token);
+    entry.next = this.#buckets[bucket];
+    this.#buckets[bucket] = entry;
+  }
+
+  #grow(): void {
+    const old = this.#buckets;
+    this.#buckets = emptyBuckets(old.length * 4);
+    for (let entry of old) {
+      while (entry !== undefined) {
+        const { next } = entry;
+        this.#link(entry);
+        entry = next;
+      }
+    }
+  }
+}
+
+function emptyBuckets(length: number): (StagedEntry | undefined)[] {
+  return new Array<StagedEntry | undefined>(length).fill(undefined);
 }
 
 function isOf(entry: StagedEntry, space: KeySpace, key: Uint8Array): boolean {
   return entry.space === space && equalBytes(entry.key, key);
-}
-
-function withoutKey(first: StagedEntry, space: KeySpace, key: Uint8Array): StagedEntry | undefined {
-  for (let entry: StagedEntry | undefined = first; entry !== undefined; entry = entry.next) {
-    if (isOf(entry, space, key)) return without(first, entry);
-  }
-  return first;
-}
-
-/** The chain without one of its entries. */
-function without(first: StagedEntry | undefined, entry: StagedEntry): StagedEntry | undefined {
-  if (first === entry) return entry.next;
-  for (let before = first; before !== undefined; before = before.next) {
-    if (before.next === entry) {
-      before.next = entry.next;
-      break;
-    }
-  }
-  return first;
 }

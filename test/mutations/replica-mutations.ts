@@ -387,7 +387,7 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'reply-of-whom-was-asked',
     promise: 'a reply counts only from the incarnation that was asked, and once',
     file: 'src/replica/remote-calls.ts',
-    find: '    if (call.waiting.get(from.id) !== from.incarnation) return;',
+    find: '    if (!isAwaited(call.waiting, from)) return;',
     replace: '',
     tests: ['src/replica/remote-calls.test.ts'],
   },
