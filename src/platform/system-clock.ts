@@ -6,11 +6,16 @@
  */
 
 import type { CancelTimer, Clock } from '../ports/clock.ts';
+import { DelayQueue } from './delay-queue.ts';
 
 /** The longest delay that Node's timers take. */
 const nodeDelayMsMax = 2 ** 31 - 1;
+/** Delays up to here are rounded up to whole milliseconds, of which each has one queue for good. */
+const queuedDelayMsMax = 4_096;
 
 export class SystemClock implements Clock {
+  readonly #queues = new Map<number, DelayQueue>();
+
   wallNow(): number {
     return Date.now();
   }
@@ -20,6 +25,9 @@ export class SystemClock implements Clock {
   }
 
   startTimer(delayMs: number, callback: () => void): CancelTimer {
+    if (delayMs > 0 && delayMs <= queuedDelayMsMax) {
+      return this.#queueOf(Math.ceil(delayMs)).start(callback);
+    }
     const dueMs = performance.now() + delayMs;
     let timer = setTimeout(onTimer, clampDelay(delayMs));
     function onTimer(): void {
@@ -32,6 +40,15 @@ export class SystemClock implements Clock {
 
   nextTurn(callback: () => void): void {
     setImmediate(callback);
+  }
+
+  #queueOf(delayMs: number): DelayQueue {
+    let queue = this.#queues.get(delayMs);
+    if (queue === undefined) {
+      queue = new DelayQueue(delayMs);
+      this.#queues.set(delayMs, queue);
+    }
+    return queue;
   }
 }
 
