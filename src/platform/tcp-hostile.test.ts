@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { limits } from '../core/limits.ts';
 import { RecordingHandler } from '../ports/transport-contract.ts';
 import { encodeHello, encodePreface, encodeWelcome } from './handshake-codec.ts';
 import { helloOf, lengthPrefix, nodeId, RawPeer } from './transport-contract-raw-peer.ts';
@@ -108,6 +109,26 @@ test('a peer that connects and says half a handshake is closed at the timeout', 
       assert.equal(node.transport.isConnected(n1), false);
     },
     { handshakeTimeoutMs: shortTimeoutMs },
+  );
+});
+
+test('handshakes that were begun and left are bounded: the oldest goes, and a peer still gets in', async () => {
+  await withNode(
+    async (node, handler) => {
+      const stalled: RawPeer[] = [];
+      for (let count = 0; count <= limits.peerHandshakesMax; count++) {
+        const peer = await RawPeer.connect(node.port);
+        peer.socket.resume();
+        await peer.write(encodePreface());
+        stalled.push(peer);
+      }
+      await stalled[0]?.closed;
+      const peer = await RawPeer.join(node.port, helloOf(n1));
+      await handler.until(() => node.transport.isConnected(n1));
+      for (const { socket } of [...stalled, peer]) socket.destroy();
+    },
+    // Longer than the test may take: nothing is closed by it.
+    { handshakeTimeoutMs: 60_000 },
   );
 });
 

@@ -104,6 +104,14 @@ export const peerTlsMutations: readonly Mutation[] = [
     tests: [hostile],
   },
   {
+    name: 'handshakes-bounded',
+    promise: 'handshakes between nodes that were begun and left have a bound',
+    file: 'src/platform/tcp-transport.ts',
+    find: 'if (this.#accepted.size <= limits.peerHandshakesMax) return;',
+    replace: 'if (this.#accepted.size > 0) return;',
+    tests: ['src/platform/tcp-hostile.test.ts'],
+  },
+  {
     name: 'tls-bad-files-not-used',
     promise: 'new files that are no good do not replace a certificate that is',
     file: 'src/platform/peer-credentials.ts',
