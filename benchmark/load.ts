@@ -31,7 +31,7 @@ export interface LoadResult {
   readonly errors: ReadonlyMap<string, number>;
 }
 
-interface Request {
+export interface Request {
   readonly method: 'PUT' | 'GET';
   readonly key: number;
 }
@@ -59,7 +59,7 @@ async function drive(
 ): Promise<LoadResult> {
   const latency = new LogHistogram();
   const errors = new Map<string, number>();
-  const value = randomText(options.valueBytes + valueOffsets);
+  const text = requestText(options.valueBytes);
   const startedAt = performance.now();
 
   async function runConnection(index: number): Promise<void> {
@@ -69,7 +69,7 @@ async function drive(
     try {
       for (let request = nextRequest(); request !== undefined; request = nextRequest()) {
         const sentAt = performance.now();
-        const outcome = await connection.exchange(textOf(request, url, value, options.valueBytes));
+        const outcome = await connection.exchange(text(request, url));
         if (outcome === expectedStatus[request.method]) latency.record((performance.now() - sentAt) * 1_000);
         else errors.set(String(outcome), (errors.get(String(outcome)) ?? 0) + 1);
       }
@@ -87,11 +87,15 @@ const expectedStatus = { PUT: 204, GET: 200 } as const;
 /** Values differ by where in one random text they start. */
 const valueOffsets = 1_024;
 
-function textOf(request: Request, url: URL, value: string, valueBytes: number): string {
-  const head = `${request.method} ${url.pathname.replace(/\/$/, '')}/kv/key-${request.key} HTTP/1.1\r\nHost: ${url.host}\r\n`;
-  if (request.method === 'GET') return `${head}\r\n`;
-  const offset = Math.floor(Math.random() * valueOffsets);
-  return `${head}Content-Length: ${valueBytes}\r\n\r\n${value.slice(offset, offset + valueBytes)}`;
+/** Writes requests with values of so many bytes, each in one string. */
+export function requestText(valueBytes: number): (request: Request, url: URL) => string {
+  const value = randomText(valueBytes + valueOffsets);
+  return ({ method, key }, url) => {
+    const head = `${method} ${url.pathname.replace(/\/$/, '')}/kv/key-${key} HTTP/1.1\r\nHost: ${url.host}\r\n`;
+    if (method === 'GET') return `${head}\r\n`;
+    const offset = Math.floor(Math.random() * valueOffsets);
+    return `${head}Content-Length: ${valueBytes}\r\n\r\n${value.slice(offset, offset + valueBytes)}`;
+  };
 }
 
 function randomText(length: number): string {
