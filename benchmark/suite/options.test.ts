@@ -24,7 +24,13 @@ test('sections, servers, addresses and processes can be chosen', () => {
   assert.deepEqual(options.pids, [1, 2]);
 });
 
+test('a disturbed run can be taken as it is', () => {
+  assert.equal(optionsOf(['--repeats', '0']).profile.repeats, 0);
+  assert.equal(optionsOf(['--repeats', '3']).profile.repeats, 3);
+});
+
 for (const words of [
+  ['--repeats', '-1'],
   ['--only', 'everything'],
   ['--servers', 'mysql'],
   ['--loaders', '0'],

@@ -16,6 +16,7 @@ export const usage = `Usage: npm run bench -- [options]
   --servers <a,b,…>    of ${programs.join(', ')} (default: all that there are)
   --url <url>          a server with /kv/<key> that runs already; again for each of its nodes
   --pids <a,b,…>       its processes, for what it costs
+  --repeats <n>        how often a run is repeated that other programs disturbed (default 1)
   --loaders <n>        processes that make load (default: one for two cores, up to 4)
   --out <folder>       for results.json and index.html (default benchmark/report)
   --report-only        make index.html anew from results.json
@@ -46,15 +47,16 @@ export function optionsOf(words: readonly string[]): Options {
       url: { type: 'string', multiple: true, default: [] },
       pids: { type: 'string', default: '' },
       loaders: { type: 'string' },
+      repeats: { type: 'string' },
       out: { type: 'string', default: join(import.meta.dirname, '..', 'report') },
       'report-only': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.quick && values.full) throw new Error('--quick or --full, not both');
-  const name = values.quick ? 'quick' : values.full ? 'full' : 'default';
+  const profile = profiles[values.quick ? 'quick' : values.full ? 'full' : 'default'];
   return {
-    profile: profiles[name],
+    profile: values.repeats === undefined ? profile : { ...profile, repeats: repeatsOf(values.repeats) },
     sections: chosen('--only', values.only, sectionNames),
     programs: new Set(chosen('--servers', values.servers, programs)),
     urls: values.url.map((text) => new URL(text)),
@@ -76,6 +78,10 @@ function chosen<T extends string>(option: string, text: string, known: readonly 
     if (found === undefined) throw new Error(`${option} ${word}: one of ${known.join(', ')}`);
     return found;
   });
+}
+
+function repeatsOf(text: string): number {
+  return text === '0' ? 0 : count('--repeats', text);
 }
 
 function count(option: string, text: string): number {

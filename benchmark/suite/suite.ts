@@ -63,7 +63,12 @@ export class Suite {
         measuredAt,
         commit: describeCommit(),
         profile: profile.name,
-        settings: { ...settings, 'load generators': String(loaders.count) },
+        settings: {
+          ...settings,
+          rounds: String(profile.rounds),
+          'repeats of disturbed runs': String(profile.repeats),
+          'load generators': String(loaders.count),
+        },
         points,
       };
       yield {
