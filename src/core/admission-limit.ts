@@ -38,7 +38,7 @@ export const admissionBounds: AdmissionBounds = {
 /** Requests may take so many times the usual before there are too many of them. */
 const targetFactor = 3;
 /** No target goes beyond this, or a little more than the usual. */
-const targetMsCeiling = 500;
+const targetMsCeiling = 250;
 const leastTargetFactor = 1.25;
 /** One window shrinks the limit no further than this: its average may be a single pause. */
 const shrinkMin = 0.7;

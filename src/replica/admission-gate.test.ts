@@ -69,21 +69,72 @@ test('requests enter at once up to the limit, and one more for each that leaves'
   assert.deepEqual([gate.inFlight, gate.queued], [1, 0]);
 });
 
-test('first come, first served, until the oldest has waited long; then the newest goes first', async () => {
+test('first come, first served, as long as that is soon', async () => {
   const { gate, clock, wait, outcomes, settle } = stage(1);
   fill(gate, 1);
   for (const name of ['a', 'b', 'c', 'd']) {
     wait(name);
     clock.advance(10);
   }
-  gate.leave(clock.monotonicNow(), true);
+  for (let served = 0; served < 4; served++) gate.leave(clock.monotonicNow(), true);
   await settle();
-  assert.deepEqual(outcomes, ['a']);
+  assert.deepEqual(outcomes, ['a', 'b', 'c', 'd']);
+});
+
+test('when the oldest has waited long, and newcomers would too, the newest goes first', async () => {
+  const { gate, clock, wait, outcomes, settle } = stage(1);
+  fill(gate, 1);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    wait(name);
+    clock.advance(10);
+  }
   clock.advance(limits.admissionNewestFirstMs);
   gate.leave(clock.monotonicNow(), true);
   gate.leave(clock.monotonicNow(), true);
   await settle();
-  assert.deepEqual(outcomes, ['a', 'd', 'c']);
+  assert.deepEqual(outcomes, ['d', 'c']);
+});
+
+test('when clients that wait give up the newest goes first, until none has for a while', async () => {
+  const { gate, clock, wait, outcomes, settle } = stage(1);
+  fill(gate, 1);
+  const client = { isGone: false };
+  wait('a', { client });
+  for (const name of ['b', 'c', 'd']) wait(name);
+  client.isGone = true;
+  clock.advance(limits.admissionSweepMs);
+  gate.leave(clock.monotonicNow(), true);
+  await settle();
+  assert.deepEqual(outcomes, ['a client-gone', 'd']);
+  clock.advance(300);
+  gate.leave(clock.monotonicNow(), true);
+  await settle();
+  assert.deepEqual(outcomes, ['a client-gone', 'd', 'b']);
+});
+
+test('few that wait for a slow disk have their turn one after the other, however long that takes', async () => {
+  const { gate, clock, wait, outcomes, settle } = stage(2);
+  // Two a sync of 300 ms, and two more that wait; whoever is answered asks again at once.
+  const began: number[] = [];
+  const begin = (): void => void began.push(clock.monotonicNow());
+  fill(gate, 2);
+  begin();
+  begin();
+  let asked = 0;
+  for (; asked < 2; asked++) wait(`${asked}`);
+  for (let sync = 0; sync < 20; sync++) {
+    for (let step = 0; step < 30; step++) clock.advance(10);
+    for (const beganAtMs of began.splice(0)) {
+      gate.leave(beganAtMs, true);
+      wait(`${asked++}`);
+      begin();
+    }
+    await settle();
+  }
+  assert.deepEqual(
+    outcomes,
+    Array.from({ length: 40 }, (_, index) => `${index}`),
+  );
 });
 
 test('what has waited for its time is refused, and not before', async () => {
@@ -143,7 +194,7 @@ test('nothing begins for a client that has gone', async () => {
   client.isGone = true;
   gate.leave(clock.monotonicNow(), true);
   await settle();
-  assert.deepEqual(outcomes, ['a client-gone', 'b']);
+  assert.deepEqual(outcomes, ['a client-gone', 'c']);
   assert.equal(gate.inFlight, 1);
   assert.equal(counts.get('admission.dropped'), 1);
 });

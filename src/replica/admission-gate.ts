@@ -3,7 +3,8 @@
  *
  * A refusal costs nearly as much as an answer and makes clients come back at once, so a node that refuses all that is
  * too much spends itself on refusals. Requests wait instead, and clients that wait send nothing. First come, first
- * served, as long as that is soon; once the oldest has waited for `admissionNewestFirstMs` the newest goes first, whose
+ * served, as long as that is soon enough; once clients that wait have gone, or the oldest has waited for
+ * `admissionNewestFirstMs` and by the rate of late one that comes now would wait as long, the newest goes first, whose
  * client is the most likely to be there still (adaptive LIFO, "Fail at Scale", Maurer 2015). What has waited for
  * `admissionWaitMsMax`, or for as long as its client allows, is refused: by the age of the wait, not by the length of
  * the queue, since only the age says whether there is too much (CoDel, Nichols and Jacobson 2012). While this process
@@ -57,6 +58,10 @@ interface Waiter {
 
 /** Reading the clock costs half of what the gate does. */
 const measuredOneIn = 8;
+/** A disk that syncs a few times a second serves in bursts: the rate is that of about so long. */
+const rateMemoryMs = 1_000;
+/** Clients that gave up are a sign for so long: some sweeps. */
+const goneMemoryMs = 4 * limits.admissionSweepMs;
 /** Stands for the beginning of a request that is not measured. */
 export const notMeasured = -1;
 
@@ -79,6 +84,11 @@ export class AdmissionGate {
   #measured = 0;
   #measuredMs = 0;
   #averageMs: number | undefined;
+  #windowBeganMs = 0;
+  /** Requests served in a millisecond, of late. */
+  #servedPerMs: number | undefined;
+  /** When a client was found gone that had waited. */
+  #lastGoneMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: {
     readonly clock: Clock;
@@ -179,6 +189,11 @@ export class AdmissionGate {
   #endWindow(nowMs: number): void {
     // Some were served and none of them measured: the window goes on.
     if (this.#served > 0 && this.#measured === 0) return;
+    const servedPerMs = this.#served / Math.max(1, nowMs - this.#windowBeganMs);
+    const before = this.#servedPerMs ?? servedPerMs;
+    const weight = Math.min(1, (nowMs - this.#windowBeganMs) / rateMemoryMs);
+    this.#servedPerMs = before + weight * (servedPerMs - before);
+    this.#windowBeganMs = nowMs;
     this.#averageMs = this.#measured === 0 ? undefined : this.#measuredMs / this.#measured;
     this.#limit.endWindow({ averageMs: this.#averageMs, inFlightMax: this.#inFlightMax });
     this.#limitNow = this.#limit.value;
@@ -202,13 +217,17 @@ export class AdmissionGate {
 
   #isNewestFirst(nowMs: number): boolean {
     const oldest = this.#queue[this.#first];
-    return oldest !== undefined && nowMs - oldest.sinceMs >= limits.admissionNewestFirstMs;
+    if (oldest === undefined) return false;
+    if (nowMs - this.#lastGoneMs < goneMemoryMs) return true;
+    if (nowMs - oldest.sinceMs < limits.admissionNewestFirstMs) return false;
+    return this.queued > (this.#servedPerMs ?? 0) * limits.admissionNewestFirstMs;
   }
 
   /** Whether somebody still waits for it; refuses it otherwise, and what came before `tooOldMs`. */
   #mayBegin(waiter: Waiter, nowMs: number, tooOldMs = Number.NEGATIVE_INFINITY): boolean {
     if (waiter.client?.isGone === true) {
       this.#observer.count('admission.dropped');
+      this.#lastGoneMs = nowMs;
       refuse(waiter, 'client-gone', nowMs);
       return false;
     }
