@@ -19,18 +19,20 @@ import {
 } from './segment-format.ts';
 
 export class CompactionFile {
-  readonly #file: DiskFile;
+  readonly #file: Pick<DiskFile, 'write' | 'sync'>;
   readonly #header: SegmentHeader;
   readonly #checksum: Checksum;
   #buffer = new Uint8Array(16 * 1024);
   #used = batchHeaderBytes;
   #entries = 0;
   #sequence = 0;
+  /** Up to where it is durable. */
+  #syncedEnd = 0;
   /** Where the batch being filled will lie. */
   #position = segmentHeaderBytes;
 
   constructor(options: {
-    readonly file: DiskFile;
+    readonly file: Pick<DiskFile, 'write' | 'sync'>;
     readonly header: SegmentHeader;
     readonly checksum: Checksum;
   }) {
@@ -68,9 +70,12 @@ export class CompactionFile {
     return offset;
   }
 
-  /** Writes what was added as one batch. */
+  /** Writes what was added as one batch, and syncs now and then: little at a time, for the log's syncs wait behind it. */
   async flush(): Promise<void> {
     if (this.#entries > 0) await this.#writeBatch();
+    if (this.#position - this.#syncedEnd < limits.maintenanceSyncBytes) return;
+    this.#syncedEnd = this.#position;
+    await this.#file.sync();
   }
 
   /** Writes the rest and the end, and makes the content durable. */

@@ -25,12 +25,13 @@ import { isCollectable } from '../core/stability.ts';
 import type { LogIndex } from './log-index.ts';
 import { MoveList } from './move-list.ts';
 import { nextTurn } from './next-turn.ts';
-import { segmentBatches } from './segment-entries.ts';
+import { segmentParts, type SegmentPart } from './segment-entries.ts';
 import { decodeDrop, recordKind, type EntryView } from './segment-format.ts';
 import { logDirectory, segmentPath } from './segment-name.ts';
 import { Segment } from './segment.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import { checkStopped } from './stopping.ts';
+import { WorkShare } from './work-share.ts';
 
 export interface CompactionOptions {
   readonly disk: Disk;
@@ -57,6 +58,15 @@ export interface CompactionResult {
   /** In the index's segment table; the run no longer is. */
   readonly segment: Segment;
   readonly bytesRead: number;
+}
+
+/** Some entries of a segment of the run, and what holds for all of that segment. */
+interface PartOfRun {
+  readonly part: SegmentPart;
+  readonly segment: Segment;
+  /** Of the segment in the run. */
+  readonly position: number;
+  readonly isNeededForReplay: boolean;
 }
 
 /** Compacts a run. Rejects, and leaves nothing behind, when the disk fails, a segment is damaged or it is stopped. */
@@ -119,33 +129,39 @@ class Compaction {
   }
 
   async #copy(output: CompactionFile): Promise<void> {
-    const { run, checksum, endSequence } = this.#options;
+    const { run, endSequence } = this.#options;
+    const share = new WorkShare(this.#options);
     await output.start();
     for (const [position, segment] of run.entries()) {
       const isNeededForReplay = (run[position + 1]?.sequence ?? endSequence) > this.#options.cleanSequence;
-      for await (const batch of segmentBatches(segment, checksum)) {
-        for (const [index, entry] of batch.entries.entries()) {
-          this.#bytesRead += entry.length;
-          const place = { segment, offset: batch.fileOffset + entry.start, length: entry.length };
-          const bytes = batch.bytes.subarray(entry.start, entry.start + entry.length);
-          const token = this.#neededToken(entry, bytes, place);
-          if (token === undefined) {
-            if (!isNeededForReplay || !this.#isCollected(entry, bytes)) continue;
-            output.add(bytes, batch.sequence + index);
-            this.#collectedBytes += entry.length;
-            continue;
-          }
-          const to = output.add(bytes, batch.sequence + index);
-          if (entry.kind !== recordKind) continue;
-          this.#movedBytes += entry.length;
-          const space = this.#spaceNumber(entry.spaceName);
-          this.#moves.add({ token, segment: position, space, length: entry.length, from: place.offset, to });
-        }
+      for await (const part of segmentParts(segment, this.#options)) {
+        await share.slice(() => this.#copyPart({ part, segment, position, isNeededForReplay }, output));
         if (output.isFull) await output.flush();
         await this.#pause();
       }
     }
     await output.finish(endSequence);
+  }
+
+  #copyPart(from: PartOfRun, output: CompactionFile): void {
+    const { part, segment, position } = from;
+    for (const [index, entry] of part.entries.entries()) {
+      this.#bytesRead += entry.length;
+      const place = { segment, offset: part.fileOffset + entry.start, length: entry.length };
+      const bytes = part.bytes.subarray(entry.start, entry.start + entry.length);
+      const token = this.#neededToken(entry, bytes, place);
+      if (token === undefined) {
+        if (!from.isNeededForReplay || !this.#isCollected(entry, bytes)) continue;
+        output.add(bytes, part.sequence + index);
+        this.#collectedBytes += entry.length;
+        continue;
+      }
+      const to = output.add(bytes, part.sequence + index);
+      if (entry.kind !== recordKind) continue;
+      this.#movedBytes += entry.length;
+      const space = this.#spaceNumber(entry.spaceName);
+      this.#moves.add({ token, segment: position, space, length: entry.length, from: place.offset, to });
+    }
   }
 
   /** The token of an entry that must be kept, else undefined. */

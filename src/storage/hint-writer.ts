@@ -4,13 +4,14 @@
 
 import type { Checksum } from '../core/crc32.ts';
 import { decodeRecord } from '../core/record.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import { writeHintFile, type HintEntry } from './hint-file.ts';
-import { segmentBatches } from './segment-entries.ts';
+import { segmentParts } from './segment-entries.ts';
 import { decodeDrop, recordKind, type EntryView } from './segment-format.ts';
 import { nameOf } from './segment-name.ts';
 import type { Segment } from './segment.ts';
-import { checkStopped } from './stopping.ts';
+import { WorkShare } from './work-share.ts';
 
 /** Resolves once the file is durable. `endSequence` is that after the segment's last batch. */
 export async function writeHints(
@@ -19,33 +20,35 @@ export async function writeHints(
     readonly segment: Segment;
     readonly endSequence: number;
     readonly checksum: Checksum;
+    readonly clock: Clock;
     /** Aborted when the store is being closed: the work is given up then. */
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { segment, endSequence, checksum, signal } = options;
+  const { segment, endSequence, checksum } = options;
   const { batchMark, sequence, end } = segment;
   if (batchMark === undefined) return;
   await writeHintFile(disk, {
     checksum,
     segment: { ...nameOf(segment), batchMark, sequence },
     extent: { endSequence, end },
-    pages: hintPages(segment, checksum, signal),
+    pages: hintPages(segment, options),
   });
 }
 
 async function* hintPages(
   segment: Segment,
-  checksum: Checksum,
-  signal: AbortSignal,
+  options: { readonly checksum: Checksum; readonly clock: Clock; readonly signal: AbortSignal },
 ): AsyncGenerator<readonly HintEntry[]> {
-  for await (const { bytes, fileOffset, entries } of segmentBatches(segment, checksum)) {
-    checkStopped(signal);
+  const share = new WorkShare(options);
+  for await (const { bytes, fileOffset, entries } of segmentParts(segment, options)) {
     const page: HintEntry[] = [];
-    for (const entry of entries) {
-      const hint = hintOf(entry, bytes, fileOffset);
-      if (hint !== undefined) page.push(hint);
-    }
+    await share.slice(() => {
+      for (const entry of entries) {
+        const hint = hintOf(entry, bytes, fileOffset);
+        if (hint !== undefined) page.push(hint);
+      }
+    });
     yield page;
   }
 }

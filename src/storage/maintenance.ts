@@ -197,11 +197,11 @@ export class Maintenance {
   }
 
   async #writeHints(segment: Segment): Promise<void> {
-    const { disk, checksum, index } = this.#options;
+    const { disk, checksum, clock, index } = this.#options;
     // A segment that a compaction has replaced meanwhile has no use for one.
     if (segment.damaged || !index.segments.inOrder().includes(segment)) return;
     const endSequence = this.#endSequence(segment);
-    await writeHints(disk, { segment, endSequence, checksum, signal: this.#stop.signal });
+    await writeHints(disk, { segment, endSequence, checksum, clock, signal: this.#stop.signal });
   }
 
   /** Compacts the best run, if one is worth it; returns whether it did. */

@@ -2,6 +2,6 @@
 
 import type { Clock } from '../ports/clock.ts';
 
-export function nextTurn(clock: Clock): Promise<void> {
+export function nextTurn(clock: Pick<Clock, 'nextTurn'>): Promise<void> {
   return new Promise((resolve) => clock.nextTurn(resolve));
 }

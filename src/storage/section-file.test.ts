@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { writeUint16, writeUint32 } from '../core/bytes.ts';
 import { crc32 } from '../core/crc32.ts';
 import { limits } from '../core/limits.ts';
+import type { DiskFile } from '../ports/disk.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { readSections, SectionWriter, type SectionsRead } from './section-file.ts';
 
@@ -145,4 +146,27 @@ test('a length of four gigabytes allocates nothing', async () => {
   writeUint32(file, 12, 0xffff_ffff);
   disk.writeNow(path, file);
   assert.match(rejectionOf(await readAll(disk)), /4294967295 bytes at 8, which is too long/);
+});
+
+test('a long file is synced a little at a time as it is written', async () => {
+  let [unsynced, most] = [0, 0];
+  const file: Pick<DiskFile, 'write' | 'sync'> = {
+    write: (chunks) => {
+      for (const chunk of chunks) unsynced += chunk.length;
+      most = Math.max(most, unsynced);
+      return Promise.resolve();
+    },
+    sync: () => {
+      unsynced = 0;
+      return Promise.resolve();
+    },
+  };
+  const writer = new SectionWriter({ file, checksum: () => 0, format });
+  const record = new Uint8Array(limits.sectionBytesMax / 4);
+  for (let written = 0; written < 3 * limits.maintenanceSyncBytes; written += record.length) {
+    writer.append(1, record);
+    await writer.drain();
+  }
+  await writer.finish();
+  assert.ok(most <= limits.maintenanceSyncBytes + 2 * limits.sectionBytesMax, `${most} bytes at once`);
 });

@@ -34,19 +34,21 @@ export interface SectionFormat {
 
 /** Gathers records into sections and writes them out; memory is bounded by calling `drain`. */
 export class SectionWriter {
-  readonly #file: DiskFile;
+  readonly #file: Pick<DiskFile, 'write' | 'sync'>;
   readonly #checksum: Checksum;
   #running: number;
   /** Complete sections (and the file header) that are not written yet. */
   #pending: Uint8Array[];
   #position = 0;
+  /** Up to where it is durable. */
+  #syncedEnd = 0;
   /** The section under way; `#used` is 0 when there is none. */
   #section = newSection();
   #kind = endKind;
   #used = 0;
 
   constructor(options: {
-    readonly file: DiskFile;
+    readonly file: Pick<DiskFile, 'write' | 'sync'>;
     readonly checksum: Checksum;
     readonly format: SectionFormat;
   }) {
@@ -83,13 +85,16 @@ export class SectionWriter {
     this.reserve(kind, record.length).set(record);
   }
 
-  /** Writes the sections that are complete. */
+  /** Writes the sections that are complete, and syncs now and then: little at a time, for the log's syncs wait behind it. */
   async drain(): Promise<void> {
     const chunks = this.#pending;
     if (chunks.length === 0) return;
     this.#pending = [];
     await this.#file.write(chunks, this.#position);
     for (const chunk of chunks) this.#position += chunk.length;
+    if (this.#position - this.#syncedEnd < limits.maintenanceSyncBytes) return;
+    this.#syncedEnd = this.#position;
+    await this.#file.sync();
   }
 
   /** Ends the file and resolves to its length; making it durable is the caller's. */

@@ -1,5 +1,5 @@
 /**
- * Walks the batches of a sealed segment that recovery or the writer has found good.
+ * Walks the entries of a sealed segment that recovery or the writer has found good.
  *
  * Anything else than what was written ends the walk with `LOG_CORRUPT`: whoever rewrites or
  * summarises a segment must not do so from guesses.
@@ -8,7 +8,9 @@
 import type { Checksum } from '../core/crc32.ts';
 import { errorCodeOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { Clock } from '../ports/clock.ts';
 import { FileWindow } from './file-window.ts';
+import { nextTurn } from './next-turn.ts';
 import {
   batchChecksum,
   batchHeaderBytes,
@@ -20,9 +22,9 @@ import {
 } from './segment-format.ts';
 import type { Segment } from './segment.ts';
 
-/** One batch; all of it is a view that is good until the next one is drawn. */
-export interface SegmentBatch {
-  /** Entries appended in the life of the log before this batch. */
+/** A batch, or a part of one that is long; a view that is good until the next one is drawn. */
+export interface SegmentPart {
+  /** Entries appended in the life of the log before these. */
   readonly sequence: number;
   readonly bytes: Uint8Array;
   /** Where `bytes` lies in the file. */
@@ -30,10 +32,18 @@ export interface SegmentBatch {
   readonly entries: readonly EntryView[];
 }
 
-/** Marks the segment as damaged when it is. */
-export async function* segmentBatches(segment: Segment, checksum: Checksum): AsyncGenerator<SegmentBatch> {
+export interface SegmentWalk {
+  readonly checksum: Checksum;
+  readonly clock: Pick<Clock, 'nextTurn'>;
+}
+
+/**
+ * All entries in log order, with a turn of the event loop whenever so many were handed out that clients may wait. Marks the
+ * segment as damaged when it is.
+ */
+export async function* segmentParts(segment: Segment, options: SegmentWalk): AsyncGenerator<SegmentPart> {
   try {
-    yield* walk(segment, checksum);
+    yield* walk(segment, options);
   } catch (error) {
     const code = errorCodeOf(error);
     if (code === 'LOG_CORRUPT' || code === 'DISK_READ_FAILED') segment.damaged = true;
@@ -41,7 +51,9 @@ export async function* segmentBatches(segment: Segment, checksum: Checksum): Asy
   }
 }
 
-async function* walk(segment: Segment, checksum: Checksum): AsyncGenerator<SegmentBatch> {
+async function* walk(segment: Segment, options: SegmentWalk): AsyncGenerator<SegmentPart> {
+  const { checksum, clock } = options;
+  let entriesInTurn = 0;
   const window = new FileWindow(segment.file, segment.end, limits.maintenanceReadBytes);
   let offset = segmentHeaderBytes;
   while (offset < segment.end) {
@@ -57,13 +69,20 @@ async function* walk(segment: Segment, checksum: Checksum): AsyncGenerator<Segme
     if (batchChecksum(bytes, at, header.payloadBytes, checksum) !== header.checksum) {
       throw corrupt(segment, offset);
     }
-    const entries: EntryView[] = [];
+    let sequence = header.sequence;
+    let entries: EntryView[] = [];
     for (let entryAt = at + batchHeaderBytes; entryFits(bytes, entryAt, at + length);) {
       const entry = readEntry(bytes, entryAt);
       entries.push(entry);
       entryAt += entry.length;
+      if (++entriesInTurn < limits.maintenanceEntriesPerTurn) continue;
+      yield { sequence, bytes, fileOffset: start, entries };
+      await nextTurn(clock);
+      sequence += entries.length;
+      entries = [];
+      entriesInTurn = 0;
     }
-    yield { sequence: header.sequence, bytes, fileOffset: start, entries };
+    if (entries.length > 0) yield { sequence, bytes, fileOffset: start, entries };
     offset += length;
   }
 }
