@@ -102,6 +102,7 @@ const planSchema = object({
     contextPerMillion: perMillion,
     burstMax: count,
     pauseMicrosMax: micros,
+    pipelinePerMillion: perMillion.default(0),
   }),
   conditions: object({
     delayMicrosMin: micros,

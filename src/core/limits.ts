@@ -322,6 +322,10 @@ export const limits = {
   redisOutputSlabBytes: 64 * kibibyte,
   /** A longer value is handed to the socket as it is, not copied beside the others of its turn. */
   redisCopiedReplyBytesMax: 16 * kibibyte,
+  /** Keys of one message between nodes: a full pipeline, about a tenth of a millisecond of its receiver's time. */
+  keysAtOnceMax: 128,
+  /** Bytes of keys, and of records, of such a message, or the next one is begun: well within the shortest frame limit. */
+  keysAtOnceBytesMax: 48 * kibibyte,
   /** Keys of one `MGET`, `MSET` or `DEL` that are asked for at once: a batch, but not much of the longest values. */
   redisKeysAtOnceMax: 16,
   /** `KEYS` is refused past so many: its reply is in memory at once. */

@@ -26,6 +26,7 @@ import type {
   Readiness,
   ReadOutcome,
   RequestOptions,
+  RequestsTogether,
   RingStatus,
   ScanOutcome,
   WriteOutcome,
@@ -44,6 +45,8 @@ export class MemoryNode implements NodeApi {
   /** What clients asked for, as it arrived. */
   readonly puts: PutRequest[] = [];
   readonly gets: (RequestOptions & { readonly key: Uint8Array })[] = [];
+  /** How many requests came together, each time. */
+  readonly gathered: number[] = [];
   /** Replaces what a write or read comes to. */
   write: ((request: { readonly key: Uint8Array }) => Promise<WriteOutcome>) | undefined;
   read: ((request: { readonly key: Uint8Array }) => Promise<ReadOutcome>) | undefined;
@@ -86,6 +89,21 @@ export class MemoryNode implements NodeApi {
     }
     return { kind: 'found', version, answered: 2, required: 2 };
   }
+
+  readonly together: RequestsTogether = {
+    put: (requests, onOutcome) => {
+      this.gathered.push(requests.length);
+      for (const [index, request] of requests.entries()) {
+        void this.put(request).then((outcome) => onOutcome(index, outcome));
+      }
+    },
+    get: (requests, onOutcome) => {
+      this.gathered.push(requests.length);
+      for (const [index, request] of requests.entries()) {
+        void this.get(request).then((outcome) => onOutcome(index, outcome));
+      }
+    },
+  };
 
   async scan({ from, limit }: { readonly from: Token; readonly limit: number }): Promise<ScanOutcome> {
     if (this.scanning !== undefined) return await this.scanning();

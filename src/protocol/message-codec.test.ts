@@ -9,6 +9,7 @@ import { encodeRecord } from '../core/record.ts';
 import { compareTokens } from '../core/token.ts';
 import { arrivalPaths } from './key-trace-messages.ts';
 import { decodeMessage, encodeReply, encodeRequest } from './message-codec.ts';
+import type { GetManyAnswer } from './many-messages.ts';
 import type { MessageHeader, Reply, Request } from './messages.ts';
 
 const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -29,6 +30,10 @@ const records = fc
   .record({ key: keys, dot: dots, value: fc.uint8Array(), tombstone: fc.boolean() })
   .map((fields) => encodeRecord(fields, crc32));
 const timeouts = fc.nat(60_000);
+const apple = encodeRecord(
+  { key: new Uint8Array([1]), dot: { wallMs: 1, counter: 0, actor: 'n1.abc123' } },
+  crc32,
+);
 
 const tokens = fc.record({ high: uint32, low: uint32 });
 const sums = fc.record({ high: uint32, low: uint32, count: uint32 });
@@ -146,6 +151,17 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
     records: fc.array(records, { maxLength: 20 }),
   }),
   fc.record({
+    kind: fc.constant('put-many' as const),
+    timeoutMs: timeouts,
+    records: fc.array(records, { maxLength: limits.keysAtOnceMax }),
+  }),
+  fc.record({
+    kind: fc.constant('get-many' as const),
+    timeoutMs: timeouts,
+    want: fc.constantFrom('record' as const, 'digest' as const),
+    keys: fc.array(keys, { maxLength: limits.keysAtOnceMax }),
+  }),
+  fc.record({
     kind: fc.constant('put' as const),
     timeoutMs: timeouts,
     hintFor: fc.constantFrom(undefined, 'n2' as NodeId),
@@ -160,7 +176,31 @@ const requests: fc.Arbitrary<Request> = fc.oneof(
   }),
 );
 
+const refusals = fc.record({
+  code: fc.constantFrom('DISK_FULL' as const, 'CLOCK_SKEW' as const),
+  message: fc.string({ maxLength: 100 }),
+});
+const digests = fc.record({ dot: dots, tombstone: fc.boolean(), expiresAtMs: wallTimes, checksum: uint32 });
+const storedMany = fc
+  .array(fc.option(refusals, { nil: undefined }), { maxLength: limits.keysAtOnceMax })
+  .map((outcomes): Reply => ({
+    kind: 'stored-many',
+    count: outcomes.length,
+    refusals: outcomes.flatMap((refusal, index) => (refusal === undefined ? [] : [{ index, ...refusal }])),
+  }));
+const answers: fc.Arbitrary<GetManyAnswer> = fc.oneof(
+  fc.record({ kind: fc.constant('nothing' as const), evidence: fc.boolean() }),
+  fc.record({ kind: fc.constant('digest' as const), evidence: fc.boolean(), digest: digests }),
+  fc.record({ kind: fc.constant('record' as const), evidence: fc.boolean(), record: records }),
+  refusals.map((refusal) => ({ kind: 'refused' as const, ...refusal })),
+);
+
 const replies: fc.Arbitrary<Reply> = fc.oneof(
+  storedMany,
+  fc.record({
+    kind: fc.constant('got-many' as const),
+    answers: fc.array(answers, { maxLength: limits.keysAtOnceMax }),
+  }),
   sums.map((sharedSum): Reply => ({ kind: 'pong', sharedSum })),
   healingReplies,
   fc.record({
@@ -281,6 +321,21 @@ test('lists that are longer than their limit are refused before anything is made
       encodeRequest(header, { kind: 'list-versions', timeoutMs: 1, ranges }),
       encodeRequest(header, { kind: 'fetch-tokens', timeoutMs: 1, tokens }),
       encodeRequest(header, { kind: 'testify', timeoutMs: 1, tokens }),
+      encodeRequest(header, {
+        kind: 'put-many',
+        timeoutMs: 1,
+        records: many(limits.keysAtOnceMax + excess, () => apple),
+      }),
+      encodeRequest(header, {
+        kind: 'get-many',
+        timeoutMs: 1,
+        want: 'digest',
+        keys: many(limits.keysAtOnceMax + excess, () => apple.key),
+      }),
+      encodeReply(header, {
+        kind: 'got-many',
+        answers: many(limits.keysAtOnceMax + excess, () => ({ kind: 'nothing', evidence: true })),
+      }),
       encodeReply(header, { kind: 'versions', versions, next: undefined }),
       encodeReply(header, { kind: 'range-sums', sums: ranges.map(() => sum) }),
       encodeReply(header, {
@@ -291,6 +346,13 @@ test('lists that are longer than their limit are refused before anything is made
   };
   for (const frame of frames(0)) decodeMessage(frame);
   for (const frame of frames(1)) assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
+});
+
+test('a refusal of a record that was not in the request is refused', () => {
+  const refusal = { index: 1, code: 'DISK_FULL', message: '' } as const;
+  const header = { epoch: 1, incarnation: 1, sequence: 1, sentTick: 0, clock: { wallMs: 1, counter: 0 } };
+  const frame = encodeReply(header, { kind: 'stored-many', count: 1, refusals: [refusal] });
+  assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
 });
 
 test('ranges and tokens that do not ascend are refused: they would be counted twice', () => {

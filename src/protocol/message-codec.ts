@@ -3,7 +3,7 @@
  *
  *   0  u8   protocol version, 1
  *   1  u8   kind: 1 ping, 2 put, 3 get, 4 fresh put; 129 pong, 130 stored, 131 nothing, 132 digest, 133 record, 134 refused;
- *           5 and 135 are in handoff-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts,
+ *           5 and 135 are in handoff-codec.ts, 6, 7, 136 and 137 in many-codec.ts, 16 to 21 and 144 to 148 in healing-codec.ts,
  *           24, 25, 152 and 153 in floor-codec.ts
  *   2  u16  monotonic time of the asker when it asked, in ticks (replica/request-age.ts); a reply gives it back
  *   4  u32  placement epoch
@@ -56,6 +56,13 @@ import {
   sumBytes,
   writeSum,
 } from './healing-codec.ts';
+import {
+  decodeManyReply,
+  decodeManyRequest,
+  encodeManyReply,
+  encodeManyRequest,
+  isManyKind,
+} from './many-codec.ts';
 import {
   FieldReader,
   FieldWriter,
@@ -111,6 +118,9 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
     }
     case 'merge':
       return encodeMerge(header, request);
+    case 'put-many':
+    case 'get-many':
+      return encodeManyRequest(header, request);
     case 'floor-report':
     case 'raise-floors':
       return encodeFloorRequest(header, request);
@@ -150,6 +160,9 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
     }
     case 'merged':
       return encodeMerged(header, reply);
+    case 'stored-many':
+    case 'got-many':
+      return encodeManyReply(header, reply);
     case 'floor-report':
     case 'floors-raised':
       return encodeFloorReply(header, reply);
@@ -171,6 +184,7 @@ function decodeRequest(kind: number, bytes: Uint8Array): Request {
   if (isHealingKind(kind)) return decodeHealingRequest(kind, bytes);
   if (isFloorKind(kind)) return decodeFloorRequest(kind, bytes);
   if (kind === mergeKind) return decodeMerge(bytes);
+  if (isManyKind(kind)) return decodeManyRequest(kind, bytes);
   needBytes(bytes, headerBytes + 5);
   const timeoutMs = readUint32(bytes, headerBytes);
   if (kind === kinds.put || kind === kinds.freshPut) {
@@ -213,6 +227,7 @@ function decodeReply(kind: number, bytes: Uint8Array): Reply {
     case mergedKind:
       return decodeMerged(bytes);
     default:
+      if (isManyKind(kind)) return decodeManyReply(kind, bytes);
       if (isFloorKind(kind)) return decodeFloorReply(kind, bytes);
       return isHealingKind(kind) ? decodeHealingReply(kind, bytes) : decodeGetReply(kind, bytes);
   }

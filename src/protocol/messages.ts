@@ -14,6 +14,7 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { VersionSum } from '../core/version-sum.ts';
 import type { FloorReply, FloorRequest } from './floor-messages.ts';
 import type { HealingReply, HealingRequest } from './healing-messages.ts';
+import type { ManyReply, ManyRequest } from './many-messages.ts';
 
 export interface MessageHeader {
   readonly epoch: number;
@@ -69,7 +70,13 @@ export interface Ping {
 }
 
 export type Request =
-  PutRequestMessage | GetRequestMessage | MergeRequestMessage | Ping | HealingRequest | FloorRequest;
+  | PutRequestMessage
+  | GetRequestMessage
+  | MergeRequestMessage
+  | ManyRequest
+  | Ping
+  | HealingRequest
+  | FloorRequest;
 
 /**
  * Answer to a get. `evidence` says whether the answer counts toward R: an owner's does; a fallback's only when
@@ -86,6 +93,7 @@ export type Reply =
   | { readonly kind: 'stored' }
   | GetReply
   | MergedReply
+  | ManyReply
   | HealingReply
   | FloorReply
   /** The request was not carried out. */

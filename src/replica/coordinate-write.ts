@@ -34,7 +34,7 @@ const refusalsOfTheRecord: ReadonlySet<ErrorCode> = new Set([
   'LIMIT_EXCEEDED',
 ]);
 
-interface WriteOptions {
+export interface WriteOptions {
   readonly w: number;
   /** Only owners count. */
   readonly strict: boolean;
@@ -50,6 +50,34 @@ export function coordinateWrite(
   return new Promise((resolve) => {
     new CoordinatedWrite(coordination, record, options, resolve).start();
   });
+}
+
+/** A write whose owners somebody else has asked, and tells what they answer. */
+export interface TakenOverWrite {
+  /** Called once for each owner that had not acknowledged. */
+  onResult(owner: NodeId, result: CallResult): void;
+  onLateReply(owner: NodeId, reply: Reply): void;
+}
+
+/** Goes on with a write whose owners have all been asked, from what is known by now. */
+export function takeOverWrite(
+  coordination: Coordination,
+  record: StoredRecord,
+  options: WriteOptions & {
+    /** Until the client is answered. */
+    readonly remainingMs: number;
+    readonly asked: readonly NodeId[];
+    readonly acknowledged: readonly NodeId[];
+    /** Undefined when the client has its answer already. */
+    readonly resolve: ((outcome: WriteOutcome) => void) | undefined;
+  },
+): TakenOverWrite {
+  const write = new CoordinatedWrite(coordination, record, options, options.resolve ?? (() => undefined));
+  write.takeOver(options);
+  return {
+    onResult: (owner, result) => write.onOwnerResult(owner, result),
+    onLateReply: (owner, reply) => write.onLateReply(owner, reply),
+  };
 }
 
 class CoordinatedWrite {
@@ -115,6 +143,33 @@ class CoordinatedWrite {
     this.#answerIfDecided();
   }
 
+  /** Starts in the midst: the owners have been asked, and some have acknowledged. */
+  takeOver(from: {
+    readonly remainingMs: number;
+    readonly asked: readonly NodeId[];
+    readonly acknowledged: readonly NodeId[];
+    readonly resolve: unknown;
+  }): void {
+    this.#coordination.writesUnderWay.begin(this.#record.version.dot.wallMs);
+    if (from.resolve === undefined) this.#answered = true;
+    else {
+      const { clock } = this.#coordination;
+      this.#cancelDeadline = clock.startTimer(from.remainingMs, () => this.#answer('deadline'));
+    }
+    for (const owner of from.asked) {
+      this.#holders.add(owner);
+      this.#tally.ask(true);
+    }
+    this.#waiting += from.asked.length;
+    for (const owner of from.acknowledged) this.onOwnerResult(owner, { kind: 'stored' });
+    this.#doneWithOne();
+  }
+
+  /** What became of the request to an owner. */
+  onOwnerResult(owner: NodeId, result: CallResult): void {
+    this.#onResult({ holder: owner, hintFor: undefined, counts: true }, result);
+  }
+
   /** The write is over once nothing of it can reach anybody any more, long after the client has its answer. */
   #doneWithOne(): void {
     this.#waiting--;
@@ -130,16 +185,15 @@ class CoordinatedWrite {
       hintFor: undefined,
       fresh: true,
       timeoutMs: this.#ownerTimeoutMs,
-      onResult: (owner, result) =>
-        this.#onResult({ holder: owner, hintFor: undefined, counts: true }, result),
+      onResult: (owner, result) => this.onOwnerResult(owner, result),
       ...(this.#record.bytes.length > limits.lateReplyRecordBytesMax
         ? {}
-        : { onLateReply: (owner, reply) => this.#onLateReply(owner, reply) }),
+        : { onLateReply: (owner, reply) => this.onLateReply(owner, reply) }),
     });
   }
 
   /** The owner was only slow: a hint that this very node has kept for it is dropped. */
-  #onLateReply(owner: NodeId, reply: Reply): void {
+  onLateReply(owner: NodeId, reply: Reply): void {
     if (reply.kind !== 'stored') return;
     this.#acknowledgedLate ??= new Set();
     this.#acknowledgedLate.add(owner);

@@ -14,11 +14,13 @@ import { coordinateRead } from './coordinate-read.ts';
 import { coordinateScan } from './coordinate-scan.ts';
 import { coordinateWrite } from './coordinate-write.ts';
 import { AdmissionGate, notMeasured, type RefusalReason } from './admission-gate.ts';
+import { ManyRequests } from './many-requests.ts';
 import type { Coordination } from './coordination.ts';
 import type {
   PutRequest,
   ReadOutcome,
   RequestOptions,
+  RequestsTogether,
   ScanOutcome,
   ScanRequest,
   WriteOutcome,
@@ -51,6 +53,7 @@ const refusals: Readonly<Record<RefusalReason, { readonly code: ErrorCode; reado
 export class Coordinator {
   /** What every client request passes. */
   readonly gate: AdmissionGate;
+  readonly together: RequestsTogether;
   readonly #coordination: Coordination;
   readonly #readRepair: ReadRepair;
   readonly #actor: string;
@@ -61,6 +64,14 @@ export class Coordinator {
     this.gate = new AdmissionGate(coordination);
     this.#readRepair = new ReadRepair(coordination);
     this.#actor = actor;
+    this.together = new ManyRequests(coordination, this.#readRepair, {
+      gate: this.gate,
+      refusals,
+      waitShare,
+      problemWith: (key, quorum, name) => this.#problemWith(key, quorum, name),
+      stamp: () => this.#stamp(),
+      put: (request) => this.put(request),
+    });
   }
 
   /** Client requests that are not answered yet. */
@@ -184,6 +195,12 @@ export class Coordinator {
       };
     }
     await nodeClock.reserve();
+    return this.#stamp();
+  }
+
+  /** The same once there is room below the clock's bound. */
+  #stamp(): Dot | (WriteOutcome & { kind: 'refused' }) {
+    const { nodeClock } = this.#coordination;
     const time = nodeClock.mint();
     if (time === undefined) {
       return {

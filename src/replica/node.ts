@@ -102,6 +102,7 @@ export class DynamoNode implements NodeApi {
   readonly id: NodeId;
   readonly incarnation: number;
   readonly local: NodeInspection;
+  readonly together: Coordinator['together'];
   readonly operator: NodeOperator;
   readonly #options: NodeOptions;
   readonly #peers: readonly NodeId[];
@@ -180,7 +181,7 @@ export class DynamoNode implements NodeApi {
       writesUnderWay,
     };
     this.local = new NodeInspection({ config, store, replica, checksum });
-    this.#coordinator = new Coordinator(coordination, identity.actor);
+    this.together = (this.#coordinator = new Coordinator(coordination, identity.actor)).together;
     const antiEntropy = (this.#antiEntropy = new AntiEntropy({
       coordination,
       store,
@@ -264,11 +265,8 @@ export class DynamoNode implements NodeApi {
     if (state === 'read-only') return { ok: false, code: 'DISK_WRITE_FAILED', message: reason };
     if (state !== 'open') return { ok: false, code: 'DISK_SYNC_FAILED', message: reason };
     if (this.#nodeClock.isAheadOfWall) {
-      return {
-        ok: false,
-        code: 'CLOCK_AHEAD',
-        message: 'the wall clock was set back; check NTP on this machine',
-      };
+      const message = 'the wall clock was set back; check NTP on this machine';
+      return { ok: false, code: 'CLOCK_AHEAD', message };
     }
     return { ok: true };
   }

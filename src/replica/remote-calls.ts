@@ -234,11 +234,11 @@ function noTimer(): void {
 
 /** What clients wait for, and heartbeats: other requests may take long for good reasons. */
 function isForeground(kind: Request['kind']): boolean {
-  return kind === 'get' || kind === 'put' || kind === 'ping';
+  return kind === 'get' || kind === 'put' || kind === 'ping' || kind === 'get-many' || kind === 'put-many';
 }
 
 /** Whether the time until this reply tells how quickly a peer answers reads. */
 function tellsLatency(kind: Request['kind'], reply: Reply): boolean {
   if (reply.kind === 'record') return reply.record.bytes.length <= limits.sampledReplyBytesMax;
-  return kind === 'get' || kind === 'ping';
+  return kind === 'get' || kind === 'ping' || kind === 'get-many';
 }

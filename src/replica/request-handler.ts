@@ -15,6 +15,7 @@ import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
+import { getMany, putMany, withinOneMessage } from './answer-many.ts';
 import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
@@ -117,6 +118,16 @@ export class RequestHandler {
         );
       case 'get':
         return this.#replica.get(request.key, request.want);
+      case 'put-many': {
+        const { records, timeoutMs } = request;
+        const origin = this.#replica.arrivals.originOf('write', from.id);
+        const refusals = await putMany(this.#replica, records, { fresh: { ageMsMax: timeoutMs }, origin });
+        return { kind: 'stored-many', count: records.length, refusals };
+      }
+      case 'get-many': {
+        const answers = await getMany(this.#replica, request.keys, request.want);
+        return { kind: 'got-many', answers: withinOneMessage(answers) };
+      }
       case 'merge':
         return {
           kind: 'merged',
@@ -148,6 +159,7 @@ function onlyAsks(kind: Request['kind']): boolean {
     case 'list-versions':
     case 'fetch-range':
     case 'fetch-tokens':
+    case 'get-many':
     case 'trace-key':
       return true;
     default:

@@ -88,6 +88,8 @@ function drawWorkload(random: SimRandom): Workload {
     contextPerMillion: random.pick([0, 500_000, 1_000_000]),
     burstMax: random.pick([1, 5, 20]),
     pauseMicrosMax: random.pick([50_000, 500_000, 1_500_000]),
+    // A stream of its own, too.
+    pipelinePerMillion: random.fork('pipelines').pick([0, 100_000, 400_000]),
   };
 }
 

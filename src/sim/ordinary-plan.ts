@@ -32,6 +32,7 @@ export const ordinaryPlan: SwarmPlan = {
     contextPerMillion: 500_000,
     burstMax: 5,
     pauseMicrosMax: 2_000_000,
+    pipelinePerMillion: 100_000,
   },
   conditions: healthyLink,
   disk: ordinaryDisk,

@@ -113,6 +113,7 @@ function addSizes(plan: SwarmPlan, add: Add): void {
   less('deletePerMillion', 0);
   less('contextPerMillion', 0);
   less('expiryPerMillion', 0);
+  less('pipelinePerMillion', 0);
   less('zipfExponent', 0);
   less('burstMax', 1);
   less('valueBytesMax', workload.valueBytesMin);

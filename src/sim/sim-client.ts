@@ -8,6 +8,7 @@
 import type { NodeApi, ReadOutcome, RequestOptions, WriteOutcome } from '../replica/node-api.ts';
 import { formatDot } from '../core/dot.ts';
 import type { History, NoAnswer, ReadOperation, WriteOperation } from './history.ts';
+import type { SimGathering } from './sim-gathering.ts';
 import type { SimNode } from './sim-node.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { World } from './simulation.ts';
@@ -18,6 +19,11 @@ const patienceMicros = 8_000_000;
 const travelMicrosMax = 300;
 /** A client notices that its node died within this time. */
 const noticeMicrosMax = 200_000;
+
+/** The options that a request which goes together with others has none of: it takes the cluster's. */
+export interface TogetherOption {
+  readonly together?: SimGathering | undefined;
+}
 
 const encoder = new TextEncoder();
 
@@ -37,12 +43,17 @@ export class SimClient {
     node: SimNode,
     key: string,
     valueBytes: number,
-    options: RequestOptions & { readonly expiresAtMs?: number } = {},
+    options: RequestOptions & TogetherOption & { readonly expiresAtMs?: number } = {},
   ): Promise<WriteOperation> {
-    const { context, expiresAtMs = 0 } = options;
-    return this.#write(node, { kind: 'put', key, valueBytes, context, expiresAtMs }, (api, id) =>
-      api.put({ ...options, key: encoder.encode(key), value: uniqueValue(id, valueBytes) }),
-    );
+    const { together, ...others } = options;
+    const { context, expiresAtMs = 0 } = others;
+    return this.#write(node, { kind: 'put', key, valueBytes, context, expiresAtMs }, (api, id) => {
+      const request = { ...others, key: encoder.encode(key), value: uniqueValue(id, valueBytes) };
+      const { scope } = node;
+      return together === undefined || scope === undefined
+        ? api.put(request)
+        : together.put(api, scope, request);
+    });
   }
 
   delete(node: SimNode, key: string, options: RequestOptions = {}): Promise<WriteOperation> {
@@ -52,7 +63,11 @@ export class SimClient {
     );
   }
 
-  async get(node: SimNode, key: string, options: RequestOptions = {}): Promise<ReadOperation> {
+  async get(
+    node: SimNode,
+    key: string,
+    { together, ...options }: RequestOptions & TogetherOption = {},
+  ): Promise<ReadOperation> {
     const operation = this.#history.add<ReadOperation>({
       id: this.#history.nextId,
       kind: 'get',
@@ -65,7 +80,12 @@ export class SimClient {
     const { hardware } = node;
     const outcome = await this.call(node, async (api) => {
       const [from, sets] = [hardware.wallMs(), hardware.sets];
-      const answer = await api.get({ ...options, key: encoder.encode(key) });
+      const { scope } = node;
+      const request = { ...options, key: encoder.encode(key) };
+      const answer =
+        together === undefined || scope === undefined
+          ? await api.get(request)
+          : await together.get(api, scope, request);
       if (hardware.sets === sets) operation.wallMs = { from, to: hardware.wallMs() };
       return answer;
     });

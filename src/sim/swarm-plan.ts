@@ -25,6 +25,8 @@ export interface Workload {
   /** Operations that follow each other at once, before a client pauses. */
   readonly burstMax: number;
   readonly pauseMicrosMax: number;
+  /** Steps at which a client sends several requests, of as many keys, to one node at once. */
+  readonly pipelinePerMillion: number;
 }
 
 /** Which kinds of faults a run has. */

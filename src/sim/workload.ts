@@ -5,6 +5,7 @@
 import type { Dot } from '../core/dot.ts';
 import { acknowledgedDot, dotRead, type History, type Operation } from './history.ts';
 import { SimClient } from './sim-client.ts';
+import { SimGathering } from './sim-gathering.ts';
 import { simulationStartWallMs } from './sim-clock.ts';
 import type { SimCluster } from './sim-cluster.ts';
 import type { SimRandom } from './sim-random.ts';
@@ -16,6 +17,14 @@ import { ZipfKeys } from './zipf-keys.ts';
 const aroundExpiryMicros = 20_000;
 /** And does so only when it need not wait for longer than this. */
 const expiryWaitMicrosMax = 1_000_000;
+
+/** Requests of one pipeline. */
+const pipelineMax = 12;
+
+/** How many requests all clients have under way at most. */
+export function requestsAtOnceMax({ clients, pipelinePerMillion }: Workload): number {
+  return pipelinePerMillion > 0 ? clients * pipelineMax : clients;
+}
 
 /** The name of the so-many-th key. */
 export function keyName(index: number): string {
@@ -49,6 +58,7 @@ async function runClient(
 ): Promise<void> {
   const { world, cluster, workload, history } = options;
   const client = new SimClient({ world, history, random: random.fork('travel') });
+  const gathering = new SimGathering(world.scheduler);
   const seen = new Map<string, Dot>();
   let untilPause = 0;
   for (let done = 0; done < workload.operationsPerClient; done++) {
@@ -57,6 +67,11 @@ async function runClient(
       await world.sleep(random.skewed(0, workload.pauseMicrosMax));
     }
     untilPause -= 1;
+    // A plan without pipelines draws as it did before there were any.
+    if (workload.pipelinePerMillion > 0 && random.chance(workload.pipelinePerMillion)) {
+      done += (await runPipeline({ ...options, client, gathering, random })) - 1;
+      continue;
+    }
     const node = random.pick(cluster.nodes);
     const key = keyName(options.keys.draw(random));
     const known = random.chance(workload.contextPerMillion) ? seen.get(key) : undefined;
@@ -76,6 +91,30 @@ async function runClient(
     const dot = dotRead(operation) ?? acknowledgedDot(operation);
     if (dot !== undefined) seen.set(key, dot);
   }
+}
+
+/** Sends several puts and gets of different keys to one node, waits for all, and returns how many there were. */
+async function runPipeline(options: {
+  readonly cluster: SimCluster;
+  readonly workload: Workload;
+  readonly keys: ZipfKeys;
+  readonly client: SimClient;
+  readonly gathering: SimGathering;
+  readonly random: SimRandom;
+}): Promise<number> {
+  const { cluster, workload, client, gathering: together, random } = options;
+  const node = random.pick(cluster.nodes);
+  const keys = new Set<string>();
+  for (let left = random.between(1, pipelineMax); left > 0; left--) {
+    keys.add(keyName(options.keys.draw(random)));
+  }
+  const operations = [...keys].map(async (key) => {
+    if (!random.chance(workload.putPerMillion)) return await client.get(node, key, { together });
+    const valueBytes = random.skewed(workload.valueBytesMin, workload.valueBytesMax);
+    return await client.put(node, key, valueBytes, { together });
+  });
+  await Promise.all(operations);
+  return operations.length;
 }
 
 /** Now and then a client looks at a value when it is about to expire, or has just expired. */

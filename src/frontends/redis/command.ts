@@ -37,6 +37,8 @@ export interface Command {
   /** Undefined for a command without keys. */
   readonly keys?: CommandKeys;
   readonly run: CommandHandler;
+  /** A call with so many words is a plain read or write of `words[1]`, and goes to the store with others of its turn. */
+  readonly plain?: { readonly words: number; readonly kind: 'read' | 'write' };
   /** Whether nothing may run beside this call on its connection, although it has only one key. */
   readonly isAlone?: (words: readonly Buffer[]) => boolean;
 }

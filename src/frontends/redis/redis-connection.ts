@@ -12,6 +12,7 @@ import type { Observer } from '../../ports/observer.ts';
 import { commandOf, orderingKeyOf } from './command-table.ts';
 import { hashOf, PendingQueue, PendingReply } from './pending-reply.ts';
 import type { ReplyEncoder } from './reply-encoder.ts';
+import type { RequestGathering } from './request-gathering.ts';
 import { errorReply, replyBytesOf, type Reply } from './reply.ts';
 import { ProtocolError, RequestParser, type RequestLimits } from './request-parser.ts';
 import type { ServerFigures, Session } from './session.ts';
@@ -36,10 +37,12 @@ export interface RedisConnectionContext {
   readonly figures: ServerFigures;
   readonly observer: Observer;
   readonly encoder: ReplyEncoder;
+  readonly gathering: RequestGathering;
   /** Has `flush` called once in this turn of the event loop. */
   readonly flushLater: (connection: RedisConnection) => void;
 }
 
+const none: Buffer = Buffer.alloc(0);
 const busy = errorReply('BUSY clients of this node have not taken the replies that are queued for them');
 /** A connection with less than this under way is not the one that fills the memory. */
 const modestBytes = 64 * 1024;
@@ -231,7 +234,16 @@ export class RedisConnection {
     if (pending.access === 'read' && figures.replyBytes > limits.outputBytesTotalMax) {
       return this.#settle(pending, busy);
     }
-    this.#run(command.run, pending);
+    if (command.plain?.words === pending.words.length) this.#gather(command.plain.kind, pending);
+    else this.#run(command.run, pending);
+  }
+
+  #gather(kind: 'read' | 'write', pending: PendingReply): void {
+    const { gathering } = this.#context;
+    const [, key = none, value = none] = pending.words;
+    const client = this.#session;
+    if (kind === 'read') gathering.read({ key, client }, pending);
+    else gathering.write({ key, value, client }, client, pending);
   }
 
   #run(run: NonNullable<PendingReply['command']>['run'], pending: PendingReply): void {

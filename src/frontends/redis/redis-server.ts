@@ -13,6 +13,7 @@ import type { NodeApi } from '../../replica/node-api.ts';
 import { startsRedis } from './first-bytes.ts';
 import { RedisConnection, type RedisConnectionContext, type RedisLimits } from './redis-connection.ts';
 import { ReplyEncoder } from './reply-encoder.ts';
+import { RequestGathering } from './request-gathering.ts';
 import { Session, type ServerFigures, type ServerView } from './session.ts';
 
 export interface RedisFrontendConfig {
@@ -66,6 +67,7 @@ export function createRedisFrontend(options: {
     figures,
     observer,
     encoder: new ReplyEncoder(),
+    gathering: new RequestGathering(node),
     flushLater: flushAtEndOfTurn(),
   };
 

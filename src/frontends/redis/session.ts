@@ -74,7 +74,7 @@ export class Session implements WaitingClient {
 
   /** `OK`, or why not. */
   put(request: PutRequest): Promise<Reply> {
-    return this.node.put(request).then(this.#onWritten, onThrown);
+    return this.node.put(request).then(this.onWritten, onThrown);
   }
 
   /** Writes, and throws a `CommandError` unless it is stored. */
@@ -84,7 +84,7 @@ export class Session implements WaitingClient {
 
   /** Deletes, and throws a `CommandError` unless the tombstone is stored. */
   async mustDelete(request: RequestOptions & { readonly key: Uint8Array }): Promise<void> {
-    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.#onWritten, onThrown));
+    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.onWritten, onThrown));
   }
 
   /** Durable holders of every write that was answered since the last call; undefined before the first write. */
@@ -100,7 +100,8 @@ export class Session implements WaitingClient {
     this.name = '';
   }
 
-  readonly #onWritten = (outcome: WriteOutcome): Reply => {
+  /** The reply to a write, which counts for the next `WAIT`. */
+  readonly onWritten = (outcome: WriteOutcome): Reply => {
     if (outcome.kind !== 'refused') {
       const { acknowledged } = outcome;
       if (this.#fewestHolders === undefined || acknowledged < this.#fewestHolders) {

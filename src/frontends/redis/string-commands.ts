@@ -32,6 +32,7 @@ export const stringCommands: readonly Command[] = [
     syntax: 'key',
     since: '1.0.0',
     keys: oneKey,
+    plain: { words: 2, kind: 'read' },
     run: get,
   },
   {
@@ -45,6 +46,7 @@ export const stringCommands: readonly Command[] = [
     since: '1.0.0',
     keys: oneKey,
     isAlone: (words) => words.length > 3 && words.slice(3).some((word) => optionOf(word) === 'get'),
+    plain: { words: 3, kind: 'write' },
     run: set,
   },
   {

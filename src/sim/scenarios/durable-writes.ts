@@ -42,7 +42,7 @@ import type { SimCluster } from '../sim-cluster.ts';
 import type { OpenStore } from '../sim-node.ts';
 import type { World } from '../simulation.ts';
 import { losesDurableBytes, powerTakesWrites, type SwarmPlan } from '../swarm-plan.ts';
-import { keyName, runWorkload } from '../workload.ts';
+import { keyName, requestsAtOnceMax, runWorkload } from '../workload.ts';
 
 /** What a run found and how much it did. */
 export interface ScenarioReport {
@@ -68,6 +68,7 @@ export const rarePaths: readonly string[] = [
   'fault.bitRot',
   'fault.clockSteps',
   'fault.rollingRestarts',
+  'gets.read-alone',
   'hints.delivered',
   'hints.written',
   'life.rolled-back',
@@ -77,6 +78,7 @@ export const rarePaths: readonly string[] = [
   'log log.read-only',
   'log log.writable',
   'network.frame-cut',
+  'puts.taken-over',
   'puts.unknown',
   'read-repairs.done',
   'reads.expired',
@@ -220,7 +222,7 @@ class DurableWrites {
     await runWorkload({ world, cluster, workload, history: this.#history });
     injector.stop();
     watch.stop();
-    const bounds = { clients: workload.clients, nodes: this.#plan.nodes };
+    const bounds = { clients: requestsAtOnceMax(workload), nodes: this.#plan.nodes };
     return { bounds, samples: watch.samples, faults: injector.injected };
   }
 
