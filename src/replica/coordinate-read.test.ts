@@ -58,7 +58,7 @@ interface Stage {
 
 /** A coordinator n1 that owns the key too; `answer` is what its peers n2 and n3 say. */
 async function startCoordinator(
-  answer: (peer: NodeId, want: GetRequestMessage['want']) => Reply | Promise<Reply>,
+  answer: (peer: NodeId, want: GetRequestMessage['want'], timeoutMs: number) => Reply | Promise<Reply>,
 ): Promise<Stage> {
   const clock = new ManualClock(wallMs);
   const observer = new Counters({ log: () => undefined, count: () => undefined });
@@ -73,7 +73,8 @@ async function startCoordinator(
       const message = decodeMessage(frame);
       if (message.type !== 'request') return false;
       const { request } = message;
-      const asked = request.kind === 'get' ? answer(to, request.want) : ({ kind: 'stored' } as const);
+      const asked =
+        request.kind === 'get' ? answer(to, request.want, request.timeoutMs) : ({ kind: 'stored' } as const);
       void Promise.resolve(asked).then((reply) =>
         setImmediate(() => calls.onReply({ id: to, incarnation: 1, life: 1 }, message.header, reply)),
       );
@@ -194,6 +195,28 @@ test('a silent replica is replaced after a few milliseconds', async () => {
   await settle();
   assert.equal(new Set(asked).size, 2);
   assert.equal(textOf(await reading), 'apples');
+  await store.close();
+});
+
+test('whoever is asked later has what is left of the time of the read, not all of it', async () => {
+  const record = recordAt(1, 'apples');
+  const timesMs: number[] = [];
+  const { store, clock, ask, read } = await startCoordinator((_peer, _want, timeoutMs) => {
+    timesMs.push(timeoutMs);
+    return never;
+  });
+  await store.merge(record);
+  ask('required');
+  const reading = read(2);
+  await settle();
+  for (let step = 0; step < 100; step++) {
+    clock.advance(10);
+    await settle();
+  }
+  assert.equal((await reading).kind, 'unavailable');
+  assert.equal(timesMs.length, 2);
+  assert.equal(timesMs[0], 1_000);
+  assert.ok((timesMs[1] ?? 0) <= 995 && (timesMs[1] ?? 0) > 800, `${timesMs[1]} ms`);
   await store.close();
 });
 

@@ -84,6 +84,14 @@ export const overloadMutations: readonly Mutation[] = [
     tests: ['src/replica/request-handler.test.ts'],
   },
   {
+    name: 'later-questions-have-less-time',
+    promise: 'nobody works on a read for longer than its client waits',
+    file: 'src/replica/read-fan-out.ts',
+    find: 'Math.ceil(this.#deadlineMs - sentAtMs)',
+    replace: '1_000',
+    tests: ['src/replica/coordinate-read.test.ts'],
+  },
+  {
     name: 'crowded-pipelines-wait',
     promise: 'a connection that pipelines starts no second request while many wait',
     file: 'src/frontends/redis/redis-connection.ts',
