@@ -64,7 +64,9 @@ export class OpenLoop {
   readonly #value: string;
   readonly #connections: readonly PooledConnection<Attempt>[];
   readonly #free: PooledConnection<Attempt>[] = [];
-  readonly #waiting: Attempt[] = [];
+  /** In the order of arrival, from `#firstWaiting` on: a queue that is shifted costs its length each time. */
+  #waiting: Attempt[] = [];
+  #firstWaiting = 0;
   /** Attempts by the millisecond, modulo the length, in which they are made again. */
   readonly #retries: Attempt[][] = Array.from({ length: retryPauseMsMax + 2 }, () => []);
   #retriedUntilMs = 0;
@@ -144,11 +146,8 @@ export class OpenLoop {
   }
 
   #checkDeadlines(nowMs: number): void {
-    const { deadlineMs, poolWaitMs } = this.#options;
-    const late = this.#waiting.findIndex((attempt) => nowMs - attempt.arrivedMs < poolWaitMs);
-    const unsent = this.#waiting.splice(0, late < 0 ? this.#waiting.length : late);
-    this.#slice.unsent += unsent.length;
-    for (const attempt of unsent) this.#failed(attempt);
+    const { deadlineMs } = this.#options;
+    this.#dropUnsent(nowMs);
     for (const connection of this.#connections) {
       const attempt = connection.request;
       if (attempt === undefined || nowMs - attempt.arrivedMs < deadlineMs) continue;
@@ -179,9 +178,30 @@ export class OpenLoop {
 
   /** The pool's next request goes out on a connection that is free again. */
   #release(connection: PooledConnection<Attempt>): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(connection);
-    else this.#send(connection, next);
+    this.#dropUnsent(performance.now());
+    const next = this.#waiting[this.#firstWaiting];
+    if (next === undefined) {
+      this.#free.push(connection);
+      return;
+    }
+    this.#firstWaiting++;
+    this.#send(connection, next);
+  }
+
+  /** Lets go of those that have waited for a connection for too long. */
+  #dropUnsent(nowMs: number): void {
+    const { poolWaitMs } = this.#options;
+    for (;;) {
+      const attempt = this.#waiting[this.#firstWaiting];
+      if (attempt === undefined || nowMs - attempt.arrivedMs < poolWaitMs) break;
+      this.#firstWaiting++;
+      this.#slice.unsent++;
+      this.#failed(attempt);
+    }
+    if (this.#firstWaiting * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#firstWaiting);
+      this.#firstWaiting = 0;
+    }
   }
 
   #requestText(url: URL): string {
