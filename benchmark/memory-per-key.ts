@@ -27,6 +27,7 @@ import { zlibChecksum } from '../src/platform/zlib-checksum.ts';
 import { silentObserver } from '../src/ports/observer.ts';
 import { openLogStore } from '../src/storage/log-store.ts';
 import { runLoad } from './load.ts';
+import { cpuSecondsOf } from './process-cpu.ts';
 
 const { values } = parseArgs({
   options: {
@@ -128,9 +129,16 @@ interface Reads {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of the node, each. */
+  readonly cpuMicros: number;
+  /** What did not come from the page cache. */
+  readonly diskBytes: number;
 }
 
 async function read(node: Node, durationMs: number): Promise<Reads> {
+  const pid = node.child.pid ?? 0;
+  const cpuBefore = cpuSecondsOf([pid]) ?? Number.NaN;
+  const diskBefore = diskBytesReadBy(pid);
   const { operations, latency, errors, ...run } = await runLoad({
     urls: [node.url],
     operation: 'get',
@@ -145,7 +153,13 @@ async function read(node: Node, durationMs: number): Promise<Reads> {
     perSecond: Math.round((operations * 1_000) / run.durationMs),
     p50Ms: percentileMs(0.5),
     p99Ms: percentileMs(0.99),
+    cpuMicros: round1((((cpuSecondsOf([pid]) ?? Number.NaN) - cpuBefore) * 1e6) / operations),
+    diskBytes: diskBytesReadBy(pid) - diskBefore,
   };
+}
+
+function diskBytesReadBy(pid: number): number {
+  return Number(/^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? Number.NaN);
 }
 
 interface Figures {
