@@ -165,6 +165,38 @@ test('writes that only one owner acknowledges are unknown, each with what is kno
     for (const outcome of outcomes) assert.ok(outcome.kind === 'unknown' && outcome.acknowledged === 1);
   }));
 
+test('an owner that refuses records has not acknowledged them', () =>
+  playOnStage({ hintedHandoff: false }, async ({ world, node, machine }) => {
+    // To a clock that is ten seconds behind every write comes from the future.
+    machine(3).hardware.setOffset(-10_000);
+    machine(2).scope?.pause();
+    const outcomes = await put(node(1), putsOf(5));
+    assert.deepEqual(kindsOf(outcomes), { unknown: 5 });
+    machine(2).scope?.resume();
+    await world.sleep(5 * second);
+    assert.equal(await held(node(2), 4), 'a');
+    assert.equal(await held(node(3), 4), undefined);
+  }));
+
+test('a replica that has lost its disk is no evidence that there is nothing', () =>
+  playOnStage({ antiEntropy: false }, async ({ world, cluster, node, machine }) => {
+    await put(node(1), putsOf(20));
+    await world.sleep(second);
+    machine(3).crash({ kind: 'killed', unsynced: 'lose' });
+    machine(3).replaceDisk();
+    cluster.start(machine(3));
+    assert.equal(await cluster.waitUntil(() => machine(3).isServing, 10 * second), true);
+    await world.sleep(2 * second);
+    machine(1).crash({ kind: 'killed', unsynced: 'lose' });
+    await world.sleep(3 * second);
+    const others = await get(
+      node(3),
+      Array.from({ length: 5 }, (_, index) => ({ key: keyOf(100 + index) })),
+    );
+    // Of the two that are there only n2 can tell.
+    assert.deepEqual(kindsOf(others), { unavailable: 5 });
+  }));
+
 test('reads that too few replicas answer are unavailable at the deadline, and not before', () =>
   playOnStage({}, async ({ node, machine, timeMs }) => {
     await put(node(1), putsOf(5));

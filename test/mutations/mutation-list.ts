@@ -10,6 +10,7 @@ import { peerTlsMutations } from './peer-tls-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
+import { togetherMutations } from './together-mutations.ts';
 import { workerMutations } from './worker-mutations.ts';
 
 export const mutations: readonly Mutation[] = [
@@ -21,6 +22,7 @@ export const mutations: readonly Mutation[] = [
   ...edgeMutations,
   ...peerTlsMutations,
   ...redisMutations,
+  ...togetherMutations,
   ...workerMutations,
   ...overloadMutations,
 ];

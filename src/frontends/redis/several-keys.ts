@@ -1,6 +1,34 @@
 /** The same operation on several keys of one command, a bounded number of them at once. */
 
 import { limits } from '../../core/limits.ts';
+import type { PutRequest, ReadOutcome } from '../../replica/node-api.ts';
+import type { Reply } from './reply.ts';
+import type { Session } from './session.ts';
+
+/** Reads keys in one go; resolves to their outcomes in order. */
+export function readTogether(session: Session, keys: readonly Buffer[]): Promise<ReadOutcome[]> {
+  const outcomes: ReadOutcome[] = [];
+  let missing = keys.length;
+  const requests = keys.map((key) => ({ key, client: session }));
+  return new Promise((resolve) => {
+    session.node.together.get(requests, (index, outcome) => {
+      outcomes[index] = outcome;
+      if (--missing === 0) resolve(outcomes);
+    });
+  });
+}
+
+/** Writes in one go, each by itself; resolves to the replies in order. */
+export function writeTogether(session: Session, requests: readonly PutRequest[]): Promise<Reply[]> {
+  const replies: Reply[] = [];
+  let missing = requests.length;
+  return new Promise((resolve) => {
+    session.node.together.put(requests, (index, outcome) => {
+      replies[index] = session.onWritten(outcome);
+      if (--missing === 0) resolve(replies);
+    });
+  });
+}
 
 /** Runs the operation for each item; resolves to the results in order, or rejects with the first failure. */
 export async function forEachKey<Item, Result>(

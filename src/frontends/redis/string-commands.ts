@@ -14,7 +14,7 @@ import { oneKey, keysToEnd, type Command } from './command.ts';
 import { expiryOf, integerOf, isExpiryOption, optionOf, syntaxError } from './command-words.ts';
 import { arrayReply, CommandError, integerReply, nullReply, okReply, type Reply } from './reply.ts';
 import { replyOfRead, versionOf } from './store-replies.ts';
-import { forEachKey } from './several-keys.ts';
+import { readTogether, writeTogether } from './several-keys.ts';
 import type { Session } from './session.ts';
 
 type Mutable<Type> = { -readonly [Field in keyof Type]: Type[Field] };
@@ -179,17 +179,24 @@ function setExpiring(session: Session, words: Words, unit: 'ex' | 'px'): Promise
 
 async function getSeveral(session: Session, words: Words): Promise<Reply> {
   let bytes = 0;
-  const values = await forEachKey(words.slice(1), async (key) => {
-    const reply = replyOfRead(await session.node.get({ key, client: session }));
-    if (reply.kind === 'error') throw new CommandError(reply.text);
-    bytes += reply.kind === 'bulk' ? reply.value.length : 0;
+  const values: Reply[] = [];
+  for (let first = 1; first < words.length;) {
+    // Long values are all in memory at once: of them fewer are asked for together.
+    const areShort = first > 1 && bytes <= first * limits.sampledReplyBytesMax;
+    const count = areShort ? limits.keysAtOnceMax : limits.redisKeysAtOnceMax;
+    for (const outcome of await readTogether(session, words.slice(first, first + count))) {
+      const reply = replyOfRead(outcome);
+      if (reply.kind === 'error') throw new CommandError(reply.text);
+      bytes += reply.kind === 'bulk' ? reply.value.length : 0;
+      values.push(reply);
+    }
     if (bytes > limits.clientOutputBytesMax) {
       throw new CommandError(
         `ERR the values have more than ${limits.clientOutputBytesMax} bytes together; ask for fewer keys at once`,
       );
     }
-    return reply;
-  });
+    first += count;
+  }
   return arrayReply(values);
 }
 
@@ -206,7 +213,7 @@ async function setSeveral(session: Session, words: Words): Promise<Reply> {
     position.set(name, at);
     pairs[at] = { key, value: words[index + 1] ?? none, client: session };
   }
-  const replies = await forEachKey(pairs, (pair) => session.put(pair));
+  const replies = await writeTogether(session, pairs);
   const failures = replies.filter((reply) => reply.kind === 'error');
   const [first] = failures.toSorted((left, right) => rank(left) - rank(right));
   if (first?.kind !== 'error') return okReply;

@@ -1,0 +1,48 @@
+/** Lines of the straight way that requests which come together take: where it must not be taken. */
+
+import type { Mutation } from './mutation.ts';
+
+const together = 'src/replica/many-requests.test.ts';
+
+export const togetherMutations: readonly Mutation[] = [
+  {
+    name: 'together-waits-for-w',
+    promise: 'a write that came with others is acknowledged by W durable holders, not by the first',
+    file: 'src/replica/coordinate-write-many.ts',
+    find: 'if (acknowledged !== this.#options.w) continue;',
+    replace: 'if (acknowledged !== 1) continue;',
+    tests: [together],
+  },
+  {
+    name: 'together-refusal-is-no-acknowledgement',
+    promise: 'an owner that refuses one of many records has acknowledged the others only',
+    file: 'src/replica/coordinate-write-many.ts',
+    find: 'if (refused.size > 0 && refused.has(index)) continue;',
+    replace: '',
+    tests: [together],
+  },
+  {
+    name: 'together-hints',
+    promise: 'an owner that misses many writes at once gets a hint for each',
+    file: 'src/replica/coordinate-write-many.ts',
+    find: 'this.#takeOver(index)?.onResult(owner, result);',
+    replace: 'this.#holders[index] ??= 0;',
+    tests: [together],
+  },
+  {
+    name: 'together-differing-replicas',
+    promise: 'a read that came with others is not answered from one replica when another differs',
+    file: 'src/replica/coordinate-read-many.ts',
+    find: 'else if (!areSame(state.version, version)) return false;',
+    replace: '',
+    tests: [together],
+  },
+  {
+    name: 'together-evidence',
+    promise: 'what a replica that is no witness says counts for no read that came with others',
+    file: 'src/replica/coordinate-read-many.ts',
+    find: "if (answer.kind === 'refused' || !answer.evidence) return false;",
+    replace: "if (answer.kind === 'refused') return false;",
+    tests: [together],
+  },
+];
