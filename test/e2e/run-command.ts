@@ -26,9 +26,14 @@ export interface RunningCommand {
 /** Starts a command and hands back its process. */
 export function startCommand(
   commandArguments: readonly string[],
-  options: { readonly cwd?: string; readonly input?: Uint8Array | string } = {},
+  options: {
+    readonly cwd?: string;
+    readonly input?: Uint8Array | string;
+    /** Options of Node itself. */
+    readonly nodeOptions?: readonly string[];
+  } = {},
 ): RunningCommand {
-  const child = spawn(process.execPath, [mainPath, ...commandArguments], {
+  const child = spawn(process.execPath, [...(options.nodeOptions ?? []), mainPath, ...commandArguments], {
     cwd: options.cwd ?? repositoryRoot,
     stdio: 'pipe',
   });
