@@ -56,7 +56,8 @@ export interface ReadAnswer<Replica> {
 /** Tally of one read: R answers that are evidence, the newest version among them, and who lags. */
 export class ReadTally<Replica> {
   readonly required: number;
-  readonly #answers = new Map<Replica, ReadAnswer<Replica>>();
+  /** One for each replica. A list, because it has two or three entries. */
+  readonly #answers: ReadAnswer<Replica>[] = [];
   #newest: VersionDigest | undefined;
   #evidence = 0;
 
@@ -75,8 +76,13 @@ export class ReadTally<Replica> {
 
   /** Adds an answer, or replaces the one this replica gave before. */
   add(answer: ReadAnswer<Replica>): void {
-    if (this.#answers.get(answer.from)?.evidence === true) this.#evidence--;
-    this.#answers.set(answer.from, answer);
+    const before = this.#answers.findIndex(({ from }) => from === answer.from);
+    if (before < 0) {
+      this.#answers.push(answer);
+    } else {
+      if (this.#answers[before]?.evidence === true) this.#evidence--;
+      this.#answers[before] = answer;
+    }
     if (answer.evidence) this.#evidence++;
     if (answer.digest === undefined) return;
     if (this.#newest === undefined || compareVersions(answer.digest, this.#newest) > 0) {
@@ -86,7 +92,7 @@ export class ReadTally<Replica> {
 
   /** A replica has acknowledged a version: it holds that one now, or the newer one that it answered with meanwhile. */
   confirm(from: Replica, version: VersionDigest): void {
-    const held = this.#answers.get(from)?.digest;
+    const held = this.#answers.find((answer) => answer.from === from)?.digest;
     const isNewer = held !== undefined && compareVersions(held, version) > 0;
     this.add({ from, evidence: true, digest: isNewer ? held : version });
   }
@@ -97,7 +103,7 @@ export class ReadTally<Replica> {
    */
   discard(version: VersionDigest): void {
     this.#newest = undefined;
-    for (const answer of [...this.#answers.values()]) {
+    for (const answer of [...this.#answers]) {
       const isPast = answer.digest !== undefined && compareVersions(answer.digest, version) === 0;
       this.add(isPast ? { from: answer.from, evidence: false, digest: undefined } : answer);
     }
@@ -115,7 +121,7 @@ export class ReadTally<Replica> {
   /** How many of the answers that are evidence hold the newest version (or all, where nobody holds any). */
   get agreeing(): number {
     let agreeing = 0;
-    for (const answer of this.#answers.values()) {
+    for (const answer of this.#answers) {
       if (answer.evidence && this.#isNewest(answer)) agreeing++;
     }
     return agreeing;
@@ -133,7 +139,7 @@ export class ReadTally<Replica> {
 
   #select(predicate: (answer: ReadAnswer<Replica>) => boolean): Replica[] {
     const selected: Replica[] = [];
-    for (const answer of this.#answers.values()) {
+    for (const answer of this.#answers) {
       if (predicate(answer)) selected.push(answer.from);
     }
     return selected;

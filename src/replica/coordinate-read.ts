@@ -82,7 +82,7 @@ class CoordinatedRead {
   /** Collects answers, the record they name, and holders of it, until all three suffice or time is up. */
   async #resolveQuorum(): Promise<ReadOutcome> {
     for (;;) {
-      await this.#until(() => this.#tally.enough || this.#fanOut.isExhausted);
+      while (!this.#tally.enough && !this.#fanOut.isExhausted && !this.#expired) await this.#nextAnswer();
       if (!this.#tally.enough) return this.#unavailable();
       const newest = this.#tally.newest;
       if (newest === undefined) return this.#missing();
@@ -233,11 +233,14 @@ class CoordinatedRead {
 
   /** Waits until a condition holds or time is up; the condition is looked at again at every answer. */
   async #until(condition: () => boolean): Promise<void> {
-    while (!condition() && !this.#expired) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+    while (!condition() && !this.#expired) await this.#nextAnswer();
+  }
+
+  /** Resolves at the next answer, or when time is up. */
+  #nextAnswer(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
   }
 
   #lookAfter(delayMs: number): void {

@@ -35,12 +35,11 @@ export function planWrite(options: {
 }): WriteAssignment[] {
   const { preference, coordinator, isUp, strict } = options;
   const assignments: WriteAssignment[] = [];
-  const holders = new Set<NodeId>();
   for (const owner of preference.owners) {
-    if (!isUp(owner)) continue;
-    holders.add(owner);
-    assignments.push({ holder: owner, hintFor: undefined, counts: true });
+    if (isUp(owner)) assignments.push({ holder: owner, hintFor: undefined, counts: true });
   }
+  if (assignments.length === preference.owners.length) return assignments;
+  const holders = new Set(assignments.map(({ holder }) => holder));
   for (const owner of preference.owners) {
     if (holders.has(owner)) continue;
     const fallback = nextFallback(preference, isUp, holders);

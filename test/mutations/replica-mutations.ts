@@ -50,7 +50,7 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'read-counts-each-replica-once',
     promise: 'a replica that answers a read twice counts once',
     file: 'src/core/quorum.ts',
-    find: 'if (this.#answers.get(answer.from)?.evidence === true) this.#evidence--;',
+    find: 'if (this.#answers[before]?.evidence === true) this.#evidence--;',
     replace: '',
     tests: ['src/core/quorum.test.ts'],
   },
