@@ -344,7 +344,7 @@ export const storageMutations: readonly Mutation[] = [
     name: 'forgotten-kept-in-compaction',
     promise: 'a compaction keeps a forgotten entry as long as an older file may hold what it superseded',
     file: 'src/storage/compaction.ts',
-    find: 'if (!isNeededForReplay || !this.#isCollected(entry, bytes)) continue;',
+    find: 'if (!from.isNeededForReplay || !this.#isCollected(entry, bytes)) continue;',
     replace: 'continue;',
     tests: ['src/storage/floor-compaction.test.ts'],
   },
