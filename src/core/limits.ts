@@ -86,8 +86,6 @@ export const limits = {
    * fewer refusals, and programs give up, and lose their connection, after a second or more.
    */
   admissionWaitMsMax: 750,
-  /** Once the oldest has waited for this, and one that comes now would wait longer, the newest goes first. */
-  admissionNewestFirstMs: 500,
   /** How often those that wait are looked at for clients that have gone; waits are that much longer. */
   admissionSweepMs: 50,
   /** Pipelined requests of one connection that wait their turn: two socket reads full of the shortest. */

@@ -3,9 +3,10 @@
  *
  * A refusal costs nearly as much as an answer and makes clients come back at once, so a node that refuses all that is
  * too much spends itself on refusals. Requests wait instead, and clients that wait send nothing. First come, first
- * served, as long as that is soon enough; once clients that wait have gone, or the oldest has waited for
- * `admissionNewestFirstMs` and by the rate of late one that comes now would wait as long, the newest goes first, whose
- * client is the most likely to be there still (adaptive LIFO, "Fail at Scale", Maurer 2015). What has waited for
+ * served, as long as the oldest is in time: it has not waited much of what clients wait, of which those that were found
+ * gone tell, and of what is the most here. Otherwise the newest goes first, whose client is the most likely to be there
+ * still (adaptive LIFO, "Fail at Scale", Maurer 2015). Not sooner: whoever has no turn gives up, and a new connection
+ * costs more than the request. What has waited for
  * `admissionWaitMsMax`, or for as long as its client allows, is refused: by the age of the wait, not by the length of
  * the queue, since only the age says whether there is too much (CoDel, Nichols and Jacobson 2012). While this process
  * stood still nobody could have a turn, so a sweep that comes late refuses nothing on account of that. A request whose
@@ -58,10 +59,11 @@ interface Waiter {
 
 /** Reading the clock costs half of what the gate does. */
 const measuredOneIn = 8;
-/** A disk that syncs a few times a second serves in bursts: the rate is that of about so long. */
-const rateMemoryMs = 1_000;
-/** Clients that gave up are a sign for so long: some sweeps. */
-const goneMemoryMs = 4 * limits.admissionSweepMs;
+/** Who has waited for this part of the time that clients wait would be late, whatever is done now. */
+const lateShare = 0.8;
+/** One client that goes may have its own reasons; some tens that go tell how long clients wait, for some seconds. */
+const goneWeight = 0.05;
+const patienceWeight = 0.02;
 /** Stands for the beginning of a request that is not measured. */
 export const notMeasured = -1;
 
@@ -84,11 +86,8 @@ export class AdmissionGate {
   #measured = 0;
   #measuredMs = 0;
   #averageMs: number | undefined;
-  #windowBeganMs = 0;
-  /** Requests served in a millisecond, of late. */
-  #servedPerMs: number | undefined;
-  /** When a client was found gone that had waited. */
-  #lastGoneMs = Number.NEGATIVE_INFINITY;
+  /** How long clients wait, by those that were found gone of late. */
+  #patienceMs: number = limits.admissionWaitMsMax;
 
   constructor(options: {
     readonly clock: Clock;
@@ -189,11 +188,7 @@ export class AdmissionGate {
   #endWindow(nowMs: number): void {
     // Some were served and none of them measured: the window goes on.
     if (this.#served > 0 && this.#measured === 0) return;
-    const servedPerMs = this.#served / Math.max(1, nowMs - this.#windowBeganMs);
-    const before = this.#servedPerMs ?? servedPerMs;
-    const weight = Math.min(1, (nowMs - this.#windowBeganMs) / rateMemoryMs);
-    this.#servedPerMs = before + weight * (servedPerMs - before);
-    this.#windowBeganMs = nowMs;
+    this.#patienceMs += patienceWeight * (limits.admissionWaitMsMax - this.#patienceMs);
     this.#averageMs = this.#measured === 0 ? undefined : this.#measuredMs / this.#measured;
     this.#limit.endWindow({ averageMs: this.#averageMs, inFlightMax: this.#inFlightMax });
     this.#limitNow = this.#limit.value;
@@ -217,17 +212,14 @@ export class AdmissionGate {
 
   #isNewestFirst(nowMs: number): boolean {
     const oldest = this.#queue[this.#first];
-    if (oldest === undefined) return false;
-    if (nowMs - this.#lastGoneMs < goneMemoryMs) return true;
-    if (nowMs - oldest.sinceMs < limits.admissionNewestFirstMs) return false;
-    return this.queued > (this.#servedPerMs ?? 0) * limits.admissionNewestFirstMs;
+    return oldest !== undefined && nowMs - oldest.sinceMs >= lateShare * this.#patienceMs;
   }
 
   /** Whether somebody still waits for it; refuses it otherwise, and what came before `tooOldMs`. */
   #mayBegin(waiter: Waiter, nowMs: number, tooOldMs = Number.NEGATIVE_INFINITY): boolean {
     if (waiter.client?.isGone === true) {
       this.#observer.count('admission.dropped');
-      this.#lastGoneMs = nowMs;
+      this.#patienceMs += goneWeight * (nowMs - waiter.sinceMs - this.#patienceMs);
       refuse(waiter, 'client-gone', nowMs);
       return false;
     }
