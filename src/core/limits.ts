@@ -136,8 +136,10 @@ export const limits = {
   workerStableMs: 30_000,
   /** Bytes of appended entries waiting for the log; past it a write is refused as OVERLOADED. */
   logQueueBytesMax: 128 * mebibyte,
-  /** Entries of one group commit: one write and one sync. */
-  batchBytesMax: 16 * mebibyte,
+  /** Entries of one group commit: one write and one sync. A longer one goes by itself, and the short need not wait for it. */
+  batchBytesMax: 1 * mebibyte,
+  /** Batches of short entries that may pass a long one: then it has waited long enough. */
+  longBatchOvertakenMax: 8,
   /** The holder of a data directory rewrites its lock file this often: 200 bytes, so often is cheap. */
   lockTouchMs: 3_000,
   /**

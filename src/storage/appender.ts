@@ -208,7 +208,8 @@ export class Appender {
     const { payload, replaces, supplants = false } = written;
     return new Promise((resolve, reject) => {
       const logKind = kind === 'drop' ? dropKind : recordKind;
-      const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload);
+      const follows = replaces instanceof StagedEntry ? 'staged' : 'nothing';
+      const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload, follows);
       const length = entryHeaderBytes + space.nameBytes.length + payload.length;
       const entry = new StagedEntry({
         kind,

@@ -41,6 +41,8 @@ export class Batch {
   readonly #outside: OutsidePiece[] = [];
   #outsideBytes = 0;
   #count = 0;
+  /** Batches of short entries that were put in front of it after it was begun to be filled. */
+  overtakenBy = 0;
 
   constructor(options: { readonly checksum: Checksum; readonly buffer: Uint8Array }) {
     this.#checksum = options.checksum;
@@ -55,6 +57,11 @@ export class Batch {
   /** Number of entries appended. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether writing it takes so long that short entries had better not wait for it. */
+  get isLong(): boolean {
+    return this.bytes > limits.batchBytesMax;
   }
 
   get buffer(): Uint8Array {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import type { NodeId } from '../core/config.ts';
 import { limits } from '../core/limits.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -165,6 +166,53 @@ describe('group commit', () => {
     assert.deepEqual(restarted.status().quarantined, []);
   });
 
+  test('short records do not wait for long ones that are not begun, nor those for ever', async () => {
+    const { store, release, waiting } = await openHeld();
+    const answered: string[] = [];
+    const put = (key: string, length = 1): Promise<unknown> =>
+      store.merge(recordOf({ key, value: 'v'.repeat(length) })).then(() => answered.push(key));
+    const puts = [put('first')];
+    await until(() => waiting() === 1);
+    puts.push(put('long 1', limits.batchBytesMax), put('long 2', limits.batchBytesMax), put('short'));
+    for (let round = 0; round <= limits.longBatchOvertakenMax; round++) {
+      release();
+      await until(() => waiting() === 1);
+      puts.push(put(`later ${round}`));
+    }
+    for (let sync = 0; sync < 4; sync++) {
+      release();
+      await until(() => waiting() === 1 || answered.length === puts.length);
+    }
+    await Promise.all(puts);
+    const later = Array.from({ length: limits.longBatchOvertakenMax + 1 }, (_, round) => `later ${round}`);
+    const passed = later.slice(0, limits.longBatchOvertakenMax - 1);
+    assert.deepEqual(answered, [
+      'first',
+      'short',
+      ...passed,
+      'long 1',
+      'long 2',
+      ...later.slice(passed.length),
+    ]);
+  });
+
+  test('a drop never passes the long record that it drops', async () => {
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session());
+    const target = 'n2' as NodeId;
+    const long = recordOf({ key: 'a', value: 'v'.repeat(limits.batchBytesMax) });
+    await Promise.all([
+      store.putHint(target, long),
+      store.merge(recordOf({ key: 'b', value: 'passes' })),
+      store.removeHint(target, long),
+    ]);
+    assert.deepEqual(store.hints(), []);
+    disk.crash();
+    const restarted = await openTestStore(disk.session());
+    assert.deepEqual(restarted.hints(), []);
+    assert.equal(restarted.status().keys, 1);
+  });
+
   test('past its limit the queue refuses, and takes more once it has drained', async () => {
     const gate = Promise.withResolvers<void>();
     const segment = new Segment({
@@ -188,7 +236,7 @@ describe('group commit', () => {
       onRefused: () => assert.fail('nothing fails here'),
     });
     const payload = new Uint8Array(limits.logQueueBytesMax / 4);
-    const append = (): unknown => commit.append(recordKind, new Uint8Array(0), payload);
+    const append = (): unknown => commit.append(recordKind, new Uint8Array(0), payload, 'nothing');
     for (let count = 0; count < 3; count++) append();
     assert.throws(append, { code: 'OVERLOADED', retryable: true });
     assert.ok(commit.queuedBytes >= 3 * payload.length);

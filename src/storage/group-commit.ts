@@ -3,6 +3,9 @@
  *
  * Entries become visible only after their batch is as durable as configured, in batch order. An
  * idle log commits at the end of the turn, so that all that one turn produced shares one sync.
+ *
+ * A long value goes by itself, and short entries pass those that are not begun, a few batches of them at most: order
+ * between keys means nothing. An entry never passes one that it was decided against.
  */
 
 import type { Checksum } from '../core/crc32.ts';
@@ -36,11 +39,15 @@ export class GroupCommit {
     this.#options = options;
   }
 
-  /** Appends an entry to the batch that is filling. Throws `OVERLOADED` past `limits.logQueueBytesMax`. */
+  /**
+   * Appends an entry to a batch that is not begun: the last one if it must not pass those `staged` before it. Throws
+   * `OVERLOADED` past `limits.logQueueBytesMax`.
+   */
   append(
     kind: number,
     spaceName: Uint8Array,
     payload: Uint8Array,
+    follows: 'staged' | 'nothing',
   ): { readonly batch: Batch; readonly batchOffset: number } {
     // A lone entry is taken whatever its size: an idle log is not overloaded.
     if (this.#queueBytes > 0 && this.#queueBytes + payload.length > limits.logQueueBytesMax) {
@@ -50,7 +57,7 @@ export class GroupCommit {
         { retryable: true },
       );
     }
-    const batch = this.#batchFor(payload.length);
+    const batch = this.#batchFor(payload.length, follows);
     const before = batch.bytes;
     const batchOffset = batch.append(kind, spaceName, payload);
     this.#queueBytes += batch.bytes - before;
@@ -77,12 +84,29 @@ export class GroupCommit {
     });
   }
 
-  #batchFor(length: number): Batch {
-    const last = this.#queue.at(-1);
-    if (last instanceof Batch && last.hasRoomFor(length)) return last;
+  #batchFor(length: number, follows: 'staged' | 'nothing'): Batch {
+    const at =
+      follows === 'nothing' && length <= limits.batchCopyBytesMax
+        ? this.#firstPassable()
+        : this.#queue.length;
+    const before = this.#queue[at - 1];
+    if (before instanceof Batch && before.hasRoomFor(length)) return before;
     const batch = new Batch({ checksum: this.#options.checksum, buffer: this.#buffers.take() });
-    this.#queue.push(batch);
+    for (const passed of this.#queue.slice(at)) if (passed instanceof Batch) passed.overtakenBy++;
+    this.#queue.splice(at, 0, batch);
     return batch;
+  }
+
+  /** Where the long batches at the end of the queue begin that may still be passed. */
+  #firstPassable(): number {
+    let at = this.#queue.length;
+    for (; at > 0; at--) {
+      const batch = this.#queue[at - 1];
+      const mayBePassed =
+        batch instanceof Batch && batch.isLong && batch.overtakenBy < limits.longBatchOvertakenMax;
+      if (!mayBePassed) break;
+    }
+    return at;
   }
 
   #schedule(): void {

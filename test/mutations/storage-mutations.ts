@@ -447,4 +447,20 @@ export const storageMutations: readonly Mutation[] = [
     replace: '',
     tests: ['src/storage/log-store-contract.test.ts'],
   },
+  {
+    name: 'drops-stay-behind-what-they-drop',
+    promise: 'short entries pass long ones, but never one that they were decided against',
+    file: 'src/storage/group-commit.ts',
+    find: `follows === 'nothing' && length`,
+    replace: 'length',
+    tests: ['src/storage/group-commit.test.ts'],
+  },
+  {
+    name: 'long-values-are-not-passed-for-ever',
+    promise: 'a long value is written after a few batches of short ones, however many follow',
+    file: 'src/storage/group-commit.ts',
+    find: ' && batch.overtakenBy < limits.longBatchOvertakenMax',
+    replace: '',
+    tests: ['src/storage/group-commit.test.ts'],
+  },
 ];
