@@ -76,13 +76,40 @@ export function summaryOf(results: Results): readonly SummaryTable[] {
   ].filter((table) => table.rows.length > 0);
 }
 
-/** The tables in Markdown, each cell the median with the least and the greatest. */
+/** Of what the summary is: when and on what it was measured, and whether others were at work there. */
+export function originOf(results: Results): string {
+  const { concurrency, latency } = results.sections;
+  const sections = [concurrency, latency].filter((section) => section !== undefined);
+  const [first] = sections;
+  if (first === undefined) return '';
+  const { machine } = results;
+  const days = [...new Set(sections.map(({ measuredAt }) => measuredAt.slice(0, 10)))].join(', ');
+  const commits = [...new Set(sections.map(({ commit }) => commit))].join(', ');
+  const others = disturbanceOf(sections.flatMap(({ points }) => points));
+  return `Measured on ${days} on ${machine.cores} cores of ${machine.cpu}, commit ${commits}. ${others}`;
+}
+
+/** Cores in use by others from which on absolute figures are not those of the servers alone. */
+const disturbedCores = 0.25;
+
+function disturbanceOf(points: readonly Point[]): string {
+  const spread = spreadOf(points.flatMap(({ runs }) => runs.map(({ neighbourCores }) => neighbourCores)));
+  if (spread === undefined) return 'What else the machine did meanwhile is not known.';
+  const used = `Other programs used ${numberText(spread.median)} cores meanwhile (median of the runs; at most ${numberText(spread.max)})`;
+  if (spread.median < disturbedCores) return `${used}.`;
+  return (
+    `${used}: what a server does a second is less than it would be on a machine of its own, and an operation costs more CPU. ` +
+    'Servers of several processes suffer more of it than those of one.'
+  );
+}
+
+/** The origin and the tables in Markdown, each cell the median with the least and the greatest. */
 export function summaryMarkdown(results: Results): string {
   const tables = summaryOf(results).map(({ columns, rows }) => {
     const lines = rows.map(({ name, cells }) => `| ${[name, ...cells.map(cellText)].join(' | ')} |\n`);
     return `| ${columns.join(' | ')} |\n|${'---|'.repeat(columns.length)}\n${lines.join('')}`;
   });
-  return tables.join('\n');
+  return [`${originOf(results)}\n`, ...tables].join('\n');
 }
 
 function cellText(spread: Spread | undefined): string {

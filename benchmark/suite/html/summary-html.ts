@@ -2,7 +2,7 @@
 
 import type { Results } from '../results.ts';
 import type { Spread } from '../spread.ts';
-import { summaryOf, type SummaryTable } from '../summary.ts';
+import { originOf, summaryOf, type SummaryTable } from '../summary.ts';
 import { escaped, numberText } from './number-text.ts';
 import type { Legend } from './section-html.ts';
 
@@ -12,6 +12,7 @@ export function summaryHtml(results: Results, legend: Legend): string {
   return [
     '<section id="summary"><h2>At a glance</h2>',
     '<p>Values of 100 bytes, keys drawn evenly. CPU is that of all processes of a server together. Figures are medians, with the least and the greatest run; they depend on this machine, ratios less so.</p>',
+    `<p>${escaped(originOf(results))}</p>`,
     ...tables.map((table) => tableHtml(table, legend)),
     '</section>',
   ].join('\n');
