@@ -97,10 +97,25 @@ test('the longest frame is let in, and memory grows only as its bytes arrive', (
   for (let arrived = piece.length; arrived <= 2_000_000; arrived += piece.length) {
     assert.equal(reader.push(piece), undefined);
     assert.ok(
-      reader.bufferBytes <= Math.max(65_536, 2 * arrived),
+      reader.bufferBytes <= Math.max(65_536, 8 * arrived),
       `${reader.bufferBytes} for ${arrived} bytes`,
     );
   }
+});
+
+test('a long frame comes out whole, and its buffer is grown only a few times', () => {
+  const frame = Uint8Array.from({ length: 5_000_000 }, (_, index) => index % 251);
+  const frames: Uint8Array[] = [];
+  const reader = new FrameReader({ frameBytesMax, onFrame: (whole) => frames.push(whole) });
+  const stream = framed([frame]);
+  const sizes = new Set<number>();
+  for (let offset = 0; offset < stream.length; offset += 65_536) {
+    assert.equal(reader.push(stream.slice(offset, offset + 65_536)), undefined);
+    sizes.add(reader.bufferBytes);
+  }
+  assert.deepEqual(frames, [frame]);
+  // Three on the way to its length, which is the fourth, and none when it was handed on.
+  assert.ok(sizes.size <= 5, [...sizes].join(', '));
 });
 
 test('a stopped reader hands nothing on, not even the rest of the chunk', () => {

@@ -5,8 +5,8 @@
  * again: the runtime allocates each chunk anew and at its own size. Whoever keeps such a frame keeps
  * the chunk (at most 64 KiB), so what lives long is copied, as the log's batch buffer does.
  *
- * A length is checked before anything is allocated for it, and the buffer of a long frame doubles as its bytes
- * arrive: a peer that announces 60 MiB and sends none costs nothing.
+ * A length is checked before anything is allocated for it, and the buffer of a long frame grows as its bytes arrive: a
+ * peer that announces 60 MiB and sends none costs nothing.
  */
 
 import { readUint32 } from '../core/bytes.ts';
@@ -14,6 +14,11 @@ import { readUint32 } from '../core/bytes.ts';
 const lengthBytes = 4;
 /** First buffer of a frame that comes in several chunks. */
 const firstBufferBytes = 64 * 1024;
+/**
+ * The buffer of a long frame has room for so many times what has arrived. Doubling it would take as much copying, and twice
+ * the memory to clear, as the frame is long: a value of 4 MiB then held up all others for a dozen milliseconds.
+ */
+const growthFactor = 8;
 const noBytes = new Uint8Array(0);
 
 export interface FrameReaderOptions {
@@ -101,10 +106,13 @@ export class FrameReader {
     return end;
   }
 
-  /** Doubling keeps the copying linear, and the buffer within twice of what has arrived. */
   #growBuffer(wanted: number): void {
-    const doubled = Math.max(firstBufferBytes, 2 * this.#buffer.length, wanted);
-    const grown = new Uint8Array(Math.min(this.#frameLength, doubled));
+    const bytes = Math.min(
+      this.#frameLength,
+      Math.max(firstBufferBytes, growthFactor * this.#buffered, wanted),
+    );
+    // It is handed on when all of it has been written, so it need not be cleared.
+    const grown = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
     grown.set(this.#buffer.subarray(0, this.#buffered));
     this.#buffer = grown;
   }
