@@ -71,7 +71,7 @@ export class RequestHandler {
       } else if (this.#isTooLate(from, message.header, message.request)) {
         this.#observer.count('requests.expired');
       } else {
-        void this.#answer(from, message.header, message.request);
+        this.#answer(from, message.header, message.request);
       }
     } catch (error) {
       this.#observer.count('frames.refused');
@@ -94,15 +94,20 @@ export class RequestHandler {
     return request.kind !== 'ping' && ageMs > request.timeoutMs + ageErrorMs;
   }
 
-  async #answer(from: PeerIdentity, header: MessageHeader, request: Request): Promise<void> {
-    const reply = await this.#carryOut(from, header, request);
-    const clock: HlcTime = this.#nodeClock.last;
-    if (!this.#transport.send(from.id, encodeReply({ ...header, clock }, reply))) {
-      this.#observer.count('replies.dropped');
-    }
+  /** Not an async function, nor is what it calls: what is known at once costs no promise, and what is not no second. */
+  #answer(from: PeerIdentity, header: MessageHeader, request: Request): void {
+    const reply = this.#carryOut(from, header, request);
+    if (reply instanceof Promise) void reply.then((later) => this.#send(from, header, later));
+    else this.#send(from, header, reply);
   }
 
-  async #carryOut(from: PeerIdentity, header: MessageHeader, request: Request): Promise<Reply> {
+  #send(from: PeerIdentity, { epoch, incarnation, sequence, sentTick }: MessageHeader, reply: Reply): void {
+    const clock: HlcTime = this.#nodeClock.last;
+    const frame = encodeReply({ epoch, incarnation, sequence, sentTick, clock }, reply);
+    if (!this.#transport.send(from.id, frame)) this.#observer.count('replies.dropped');
+  }
+
+  #carryOut(from: PeerIdentity, header: MessageHeader, request: Request): Reply | Promise<Reply> {
     if (request.kind === 'ping') return this.#healing.onPing(from, request);
     if (this.#stopping) return refused('STOPPING', 'this node is stopping');
     if (header.epoch !== this.#epoch) {
@@ -121,21 +126,19 @@ export class RequestHandler {
       case 'put-many': {
         const { records, timeoutMs } = request;
         const origin = this.#replica.arrivals.originOf('write', from.id);
-        const refusals = await putMany(this.#replica, records, { fresh: { ageMsMax: timeoutMs }, origin });
-        return { kind: 'stored-many', count: records.length, refusals };
+        return putMany(this.#replica, records, { fresh: { ageMsMax: timeoutMs }, origin }).then(
+          (refusals) => ({ kind: 'stored-many', count: records.length, refusals }),
+        );
       }
-      case 'get-many': {
-        const answers = await getMany(this.#replica, request.keys, request.want);
-        return { kind: 'got-many', answers: withinOneMessage(answers) };
-      }
+      case 'get-many':
+        return getMany(this.#replica, request.keys, request.want).then((answers) => ({
+          kind: 'got-many',
+          answers: withinOneMessage(answers),
+        }));
       case 'merge':
-        return {
-          kind: 'merged',
-          refusals: await this.#replica.putAll(
-            request.records,
-            this.#replica.arrivals.originOf('handoff', from.id),
-          ),
-        };
+        return this.#replica
+          .putAll(request.records, this.#replica.arrivals.originOf('handoff', from.id))
+          .then((refusals) => ({ kind: 'merged', refusals }));
       case 'floor-report':
       case 'raise-floors':
         return this.#floor.answer(request);

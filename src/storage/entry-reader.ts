@@ -121,18 +121,34 @@ export class EntryReader {
    * would not hand it out; either has been reported as damage.
    */
   async record(place: EntryPlace, nameLength: number): Promise<StoredRecord> {
-    const { segment, offset, length } = place;
-    const bytes = takeBytes(length);
+    if (place.length <= limits.synchronousReadBytesMax) return this.recordSync(place, nameLength);
+    const bytes = new Uint8Array(place.length);
+    let read: number;
     try {
-      const read =
-        length <= limits.synchronousReadBytesMax
-          ? segment.file.readSync(bytes, offset)
-          : await segment.file.read(bytes, offset);
-      if (read === length && this.#isIntact(bytes)) return recordAt(bytes, nameLength);
+      read = await place.segment.file.read(bytes, place.offset);
     } catch (error) {
       this.#onDamage(place, errorMessageOf(error));
       throw error;
     }
+    return this.#verified(place, bytes, read, nameLength);
+  }
+
+  /** The same at once, for an entry of at most `limits.synchronousReadBytesMax`. */
+  recordSync(place: EntryPlace, nameLength: number): StoredRecord {
+    const bytes = takeBytes(place.length);
+    let read: number;
+    try {
+      read = place.segment.file.readSync(bytes, place.offset);
+    } catch (error) {
+      this.#onDamage(place, errorMessageOf(error));
+      throw error;
+    }
+    return this.#verified(place, bytes, read, nameLength);
+  }
+
+  #verified(place: EntryPlace, bytes: Uint8Array, read: number, nameLength: number): StoredRecord {
+    const { length } = place;
+    if (read === length && this.#isIntact(bytes)) return recordAt(bytes, nameLength);
     this.#onDamage(place, 'the entry does not match its checksum');
     throw corruptError(place);
   }

@@ -15,6 +15,7 @@ import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
+import type { PartitionIndex } from './partition-index.ts';
 import type { OldestHint } from './store.ts';
 
 export class LogReader {
@@ -29,15 +30,32 @@ export class LogReader {
   }
 
   /** The record under a key. Throws rather than to answer "nothing" when one of its token is unreadable. */
-  async get(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+  get(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
     const table = space.table(token);
     const first = table.find(token);
-    if (first < 0) return undefined;
+    if (first < 0) return Promise.resolve(undefined);
+    // Nearly all reads: one short entry, which is read before anything else can happen.
+    if (table.lengthAt(first) <= limits.synchronousReadBytesMax && table.findNext(first) < 0) {
+      try {
+        const record = this.#recordNow(space, token, first);
+        return Promise.resolve(equalBytes(record.key, key) ? record : undefined);
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    return this.#getOneOf(space, key, token, first);
+  }
+
+  async #getOneOf(
+    space: KeySpace,
+    key: Uint8Array,
+    token: Token,
+    first: number,
+  ): Promise<StoredRecord | undefined> {
+    const table = space.table(token);
     const places: EntryPlace[] = [];
     for (let slot = first; slot >= 0; slot = table.findNext(slot)) {
-      // Others mark slots too: merges, scrubs, and the life before this one.
-      if (table.isDamagedAt(slot)) this.#hasDamage = true;
-      places.push(this.#index.placeOf(table, slot));
+      places.push(this.#placeOf(table, slot));
     }
     let failure: unknown;
     for (const place of places) place.segment.pin();
@@ -152,6 +170,25 @@ export class LogReader {
     const table = space.table(token);
     const slot = this.#index.slotAt(table, token, place);
     if (slot >= 0) this.#index.removeSlot(space, table, slot);
+  }
+
+  #placeOf(table: PartitionIndex, slot: number): EntryPlace {
+    // Others mark slots too: merges, scrubs, and the life before this one.
+    if (table.isDamagedAt(slot)) this.#hasDamage = true;
+    return this.#index.placeOf(table, slot);
+  }
+
+  #recordNow(space: KeySpace, token: Token, slot: number): StoredRecord {
+    const place = this.#placeOf(space.table(token), slot);
+    try {
+      const record = this.#reader.recordSync(place, space.nameBytes.length);
+      if (this.#hasDamage) this.#index.markIntact(space, token, place);
+      return record;
+    } catch (error) {
+      this.#hasDamage = true;
+      this.#index.markDamaged(space, token, place);
+      throw error;
+    }
   }
 
   /** The verified record at a place of a space; throws what `get` throws. The caller has pinned the segment. */

@@ -168,14 +168,19 @@ export class LogStore implements Store {
     await this.#floorKeeper.start();
   }
 
-  async get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
-    this.#checkOpen();
-    return await this.#reader.get(this.#index.own, key, token);
+  /** Not an async function, for the same reason as `merge`. */
+  get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    try {
+      this.#checkOpen();
+      return this.#reader.get(this.#index.own, key, token);
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   async digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
     this.#checkOpen();
-    return await Promise.resolve(this.#reader.digest(this.#index.own, key, token));
+    return await this.#reader.digest(this.#index.own, key, token);
   }
 
   /** Not an async function: at tens of thousands of merges a second a promise less is felt. */
