@@ -75,7 +75,7 @@ export const budgets: readonly CostBudget[] = [
     pipeline: 64,
     readsMax: 1.8,
     writesMax: 0.6,
-    heapBytesMax: 30_000,
+    heapBytesMax: 15_000,
   },
 ];
 
