@@ -207,17 +207,20 @@ test(
       });
       const handler = new RecordingHandler();
       await transport.start(handler);
-      await handler.untilCount('connected', 1);
-      child.kill('SIGSTOP');
-      let refused = 0;
-      while (refused < 2_000) {
-        if (transport.send(n2, new Uint8Array(10_000))) continue;
-        refused += 1;
-        if (refused % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+      try {
+        await handler.untilCount('connected', 1);
+        child.kill('SIGSTOP');
+        let refused = 0;
+        while (refused < 2_000) {
+          if (transport.send(n2, new Uint8Array(10_000))) continue;
+          refused += 1;
+          if (refused % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        assert.equal(await socketsTo(port), 1);
+        assert.equal(transport.isConnected(n2), true, 'a pause alone is for the heartbeats above to judge');
+      } finally {
+        await transport.stop();
       }
-      assert.equal(await socketsTo(port), 1);
-      assert.equal(transport.isConnected(n2), true, 'a pause alone is for the heartbeats above to judge');
-      await transport.stop();
     } finally {
       child.kill('SIGKILL');
     }
@@ -305,11 +308,17 @@ function spawnNode(
   });
 }
 
-/** Sockets of this machine whose far end is that port, whatever their state. */
+/**
+ * Sockets of this machine whose far end is that port, whatever their state, as long as a process has them: what a test
+ * before this one left in TIME_WAIT, at a port that was given out again, belongs to nobody.
+ */
 async function socketsTo(port: number): Promise<number> {
   const remote = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const table = await readFile('/proc/net/tcp', 'utf8');
-  return table.split('\n').filter((line) => line.trim().split(/\s+/)[2] === remote).length;
+  return table.split('\n').filter((line) => {
+    const fields = line.trim().split(/\s+/);
+    return fields[2] === remote && fields[9] !== '0';
+  }).length;
 }
 
 /** A port that was free a moment ago. */
