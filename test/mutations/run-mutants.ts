@@ -1,11 +1,11 @@
 /**
  * `npm run mutants`: takes every safety line out, one at a time, and shows what catches it.
  *
- * Exits with 1 when a mutant survives, does not load, or the list went stale. A run of the whole list writes
- * docs/mutations.md; `npm run mutants -- --only NAME` runs those whose name contains NAME and writes nothing.
+ * Exits with 1 when a mutant survives, does not load, or the list went stale. Otherwise what was caught is written into
+ * docs/mutations.md; `npm run mutants -- --only NAME` runs those whose name contains NAME, and renews their rows.
  */
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { judgeMutant, judgeUnchanged } from './judge-mutant.ts';
@@ -61,8 +61,7 @@ async function judgeAll(tree: MutatedTree): Promise<number> {
   }
   console.log(`${caught.length} of ${chosen.length} caught`);
   if (caught.length < chosen.length) return 1;
-  if (chosen.length === mutations.length) {
-    writeFileSync(path.join(repository, 'docs/mutations.md'), mutationPage(caught));
-  }
+  const file = path.join(repository, 'docs/mutations.md');
+  writeFileSync(file, mutationPage(mutations, caught, readFileSync(file, 'utf8')));
   return 0;
 }
