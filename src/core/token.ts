@@ -89,6 +89,11 @@ export function compareTokens(left: Token, right: Token): number {
   return left.high - right.high || left.low - right.low;
 }
 
+/** A token as operators see it: 16 hexadecimal digits. */
+export function textOfToken({ high, low }: Token): string {
+  return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');
+}
+
 /** The partition of a token among `partitions`, a power of two of at most 2^16. */
 export function partitionOf(token: Token, partitions: number): number {
   return partitions === 1 ? 0 : token.high >>> (32 - Math.log2(partitions));

@@ -4,13 +4,14 @@ import type { KeyTrace, TracedNode } from '../replica/key-trace.ts';
 import type { TracedCopy } from '../protocol/key-trace-messages.ts';
 import { compareVersions } from '../core/merge.ts';
 import type { VersionDigest } from '../core/record.ts';
+import { textOfToken } from '../core/token.ts';
 import { digestJsonOf, keyFieldsOf } from './inspection-json.ts';
 
 export function whyJson(key: Uint8Array, trace: KeyTrace): Record<string, unknown> {
   const { token, partition, nodes, newest, isLevel, wallMs } = trace;
   return {
     ...keyFieldsOf(key),
-    token: [token.high, token.low].map((half) => half.toString(16).padStart(8, '0')).join(''),
+    token: textOfToken(token),
     partition,
     level: isLevel,
     newest: newest === undefined ? null : digestJsonOf(newest),

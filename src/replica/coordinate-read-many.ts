@@ -16,6 +16,7 @@ import type { GetManyAnswer } from '../protocol/many-messages.ts';
 import { getMany } from './answer-many.ts';
 import type { Coordination } from './coordination.ts';
 import type { ReadOutcome } from './node-api.ts';
+import { askAllOneIn, mayHedge } from './read-fan-out.ts';
 import type { ReadRepair } from './read-repair.ts';
 import type { CallResult } from './remote-calls.ts';
 
@@ -34,9 +35,6 @@ export interface ReadManyOptions {
   /** Reads a key by itself. */
   readonly readAlone: (read: KeyRead, remainingMs: number) => void;
 }
-
-/** One read in this many asks all N, so that replicas that no quorum needs are compared too. */
-const askAllOneIn = 32;
 
 /** Reads keys from the nodes of one route, best first; each read is resolved once, or read alone. */
 export function coordinateReads(
@@ -284,14 +282,9 @@ class CoordinatedReads {
 
   /** Whether one more may be asked although others have still to answer. */
   #mayAskAnother(): boolean {
-    const { hedging, observer, suspicion, isUp } = this.#coordination;
-    if (this.#waiting.some(({ node }) => suspicion.isSuspect(node) || !isUp(node))) return true;
-    if (!hedging.takeHedge()) {
-      observer.count('reads.hedges-left-out');
-      return false;
-    }
-    observer.count('reads.hedged');
-    return true;
+    const { suspicion, isUp } = this.#coordination;
+    const isStuck = this.#waiting.some(({ node }) => suspicion.isSuspect(node) || !isUp(node));
+    return isStuck || mayHedge(this.#coordination);
   }
 
   /** The records may be what is overdue. */

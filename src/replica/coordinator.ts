@@ -6,6 +6,7 @@
  * gate first (`admission-gate.ts`), and its time runs from its arrival there.
  */
 
+import type { NodeId } from '../core/config.ts';
 import type { Dot } from '../core/dot.ts';
 import { errorCodeOf, errorMessageOf, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -36,19 +37,24 @@ const typicalValueBytesMax = limits.sampledReplyBytesMax;
 /** A request waits for its turn for this part of its time at most: the rest is for what it is about. */
 const waitShare = 0.5;
 
-const refusals: Readonly<Record<RefusalReason, { readonly code: ErrorCode; readonly message: string }>> = {
-  'too-late': {
-    code: 'OVERLOADED',
-    message:
-      'the request waited for its turn for too long; nothing of it was done. Try again later, with backoff',
-  },
-  full: {
-    code: 'OVERLOADED',
-    message: `${limits.admissionQueueMax} requests wait for their turn; nothing of this one was done. Try again later, with backoff`,
-  },
-  'client-gone': { code: 'OVERLOADED', message: 'the client has gone; nothing of its request was done' },
-  stopping: { code: 'STOPPING', message: 'this node is stopping; ask another' },
-};
+type Refusals = Readonly<Record<RefusalReason, { readonly code: ErrorCode; readonly message: string }>>;
+
+/** What a client is told that had no turn: by which node, that nothing happened, and what to do. */
+function refusalsOf(node: NodeId): Refusals {
+  const advice = 'Ask another node, or try again later, with backoff';
+  return {
+    'too-late': {
+      code: 'OVERLOADED',
+      message: `${node} has too much to do: the request waited for its turn for too long, and nothing of it was done. ${advice}`,
+    },
+    full: {
+      code: 'OVERLOADED',
+      message: `${node} has too much to do: ${limits.admissionQueueMax} requests wait for their turn, and nothing of this one was done. ${advice}`,
+    },
+    'client-gone': { code: 'OVERLOADED', message: 'the client has gone; nothing of its request was done' },
+    stopping: { code: 'STOPPING', message: `${node} is stopping; ask another node` },
+  };
+}
 
 export class Coordinator {
   /** What every client request passes. */
@@ -57,6 +63,7 @@ export class Coordinator {
   readonly #coordination: Coordination;
   readonly #readRepair: ReadRepair;
   readonly #actor: string;
+  readonly #refusals: Refusals;
   #stopping = false;
 
   constructor(coordination: Coordination, actor: string) {
@@ -64,9 +71,10 @@ export class Coordinator {
     this.gate = new AdmissionGate(coordination);
     this.#readRepair = new ReadRepair(coordination);
     this.#actor = actor;
+    this.#refusals = refusalsOf(coordination.config.id);
     this.together = new ManyRequests(coordination, this.#readRepair, {
       gate: this.gate,
-      refusals,
+      refusals: this.#refusals,
       waitShare,
       problemWith: (key, quorum, name) => this.#problemWith(key, quorum, name),
       stamp: () => this.#stamp(),
@@ -107,7 +115,7 @@ export class Coordinator {
     if (!this.gate.tryEnter()) {
       const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
       if (admission.kind === 'refused') {
-        return { kind: 'unavailable', answered: 0, required: r, ...refusals[admission.reason] };
+        return { kind: 'unavailable', answered: 0, required: r, ...this.#refusals[admission.reason] };
       }
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
@@ -136,10 +144,10 @@ export class Coordinator {
     const { from, limit, r = config.quorum.r } = request;
     let { timeoutMs = config.timing.requestTimeoutMs } = request;
     const refused = { kind: 'unavailable', answered: 0, required: r } as const;
-    if (this.#stopping) return { ...refused, ...refusals.stopping };
+    if (this.#stopping) return { ...refused, ...this.#refusals.stopping };
     if (!this.gate.tryEnter()) {
       const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
-      if (admission.kind === 'refused') return { ...refused, ...refusals[admission.reason] };
+      if (admission.kind === 'refused') return { ...refused, ...this.#refusals[admission.reason] };
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
     try {
@@ -163,7 +171,7 @@ export class Coordinator {
     let timeoutMs = request.timeoutMs ?? config.timing.requestTimeoutMs;
     if (!this.gate.tryEnter()) {
       const admission = await this.gate.wait({ client: request.client, waitMsMax: waitShare * timeoutMs });
-      if (admission.kind === 'refused') return { kind: 'refused', ...refusals[admission.reason] };
+      if (admission.kind === 'refused') return { kind: 'refused', ...this.#refusals[admission.reason] };
       timeoutMs = Math.ceil(timeoutMs - admission.waitedMs);
     }
     const beganAtMs = this.gate.begin();
@@ -220,7 +228,7 @@ export class Coordinator {
     name: 'r' | 'w',
   ): { readonly code: ErrorCode; readonly message: string } | undefined {
     const { n } = this.#coordination.config.quorum;
-    if (this.#stopping) return refusals.stopping;
+    if (this.#stopping) return this.#refusals.stopping;
     if (key.length === 0) return { code: 'MISSING_KEY', message: 'missing key' };
     if (key.length > limits.keyBytesMax) {
       return { code: 'KEY_TOO_LARGE', message: `a key has at most ${limits.keyBytesMax} bytes` };

@@ -16,7 +16,7 @@ import { treeRange, treeRoot } from '../core/hash-tree.ts';
 import { limits } from '../core/limits.ts';
 import { mergeRecords } from '../core/merge.ts';
 import type { StoredRecord } from '../core/record.ts';
-import { compareTokens, type Token } from '../core/token.ts';
+import { compareTokens, textOfToken, type Token } from '../core/token.ts';
 import { equalSums, RunningSum } from '../core/version-sum.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Testimony } from '../protocol/healing-messages.ts';
@@ -127,9 +127,11 @@ export class DamageInquiry {
       if (!(await store.replaceDamaged(version, newestOfEach(records)))) continue;
       replaced++;
       observer.count('damage.replaced');
+      const token = textOfToken(version.token);
       const message =
-        'a version that no other owner has can no longer be read here, and was never acknowledged: what they hold takes its place';
-      observer.log('warn', 'damage.replaced', message, { wallMs: version.wallMs, records: records.length });
+        `${config.id} can no longer read the version stamped ${version.wallMs} under token ${token}; no other owner has it and it was ` +
+        'never acknowledged, so what they hold took its place. Nothing is to be done, but see whether the disk has more of this (scrub)';
+      observer.log('warn', 'damage.replaced', message, { records: records.length });
     }
     return replaced;
   }

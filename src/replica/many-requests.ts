@@ -212,9 +212,10 @@ export class ManyRequests implements RequestsTogether {
       }
       try {
         const record = encodeRecord({ key, value, contentType, expiresAtMs, dot }, checksum);
-        const { owners, isWhole } = this.#routes.routeOf(record.token);
-        if (isWhole && owners.length >= options.w && owners.length <= ownersMax) {
-          groups.add(this.#routes.routeOf(record.token), { record, resolve }, record.bytes.length);
+        const route = this.#routes.routeOf(record.token);
+        const owners = route.owners.length;
+        if (route.isWhole && owners >= options.w && owners <= ownersMax) {
+          groups.add(route, { record, resolve }, record.bytes.length);
         } else {
           void coordinateWrite(this.#coordination, record, options).then(resolve);
         }

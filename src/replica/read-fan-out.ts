@@ -17,7 +17,7 @@ import { tokenOf } from '../core/token.ts';
 export type Want = 'record' | 'digest';
 
 /** One read in this many asks all N, so that replicas that no quorum needs are compared too. */
-const askAllOneIn = 32;
+export const askAllOneIn = 32;
 
 interface Asked {
   readonly node: NodeId;
@@ -113,14 +113,7 @@ export class ReadFanOut {
 
   /** Whether one more may be asked although others have still to answer. */
   mayAskAnother(): boolean {
-    const { hedging, observer } = this.#coordination;
-    if (this.isStuck) return true;
-    if (!hedging.takeHedge()) {
-      observer.count('reads.hedges-left-out');
-      return false;
-    }
-    observer.count('reads.hedged');
-    return true;
+    return this.isStuck || mayHedge(this.#coordination);
   }
 
   /** Whether it waits for somebody who is not expected to answer any more, or soon. */
@@ -150,4 +143,11 @@ export class ReadFanOut {
     this.#waiting.splice(index, 1);
     this.#onResult(node, result);
   }
+}
+
+/** Whether the share of reads that may ask one more has room for another; taken and counted. */
+export function mayHedge({ hedging, observer }: Pick<Coordination, 'hedging' | 'observer'>): boolean {
+  const isTaken = hedging.takeHedge();
+  observer.count(isTaken ? 'reads.hedged' : 'reads.hedges-left-out');
+  return isTaken;
 }

@@ -22,14 +22,12 @@ export interface Route {
 
 export class RequestRoutes {
   readonly #coordination: Coordination;
-  readonly #partitionBits: number;
   #view = '';
-  #reads: Route[] = [];
+  #routes: Route[] = [];
   #byNodes = new Map<string, Route>();
 
   constructor(coordination: Coordination) {
     this.#coordination = coordination;
-    this.#partitionBits = Math.log2(coordination.placement.partitions);
   }
 
   /** Looks who is up and how quick; to be called before the keys of one turn are routed. */
@@ -39,19 +37,18 @@ export class RequestRoutes {
     for (const { id } of config.members) view += isUp(id) ? String(suspicion.rank(id)) : '-';
     if (view === this.#view) return;
     this.#view = view;
-    this.#reads = [];
+    this.#routes = [];
     this.#byNodes = new Map();
   }
 
   /** Whom a key is asked of (routing.ts has the rules). Among the first N are all owners that are up. */
   routeOf(token: Token): Route {
-    const partition = this.#partitionBits === 0 ? 0 : token.high >>> (32 - this.#partitionBits);
-    return (this.#reads[partition] ??= this.#plan(token));
+    const partition = partitionOf(token, this.#coordination.placement.partitions);
+    return (this.#routes[partition] ??= this.#plan(partition));
   }
 
-  #plan(token: Token): Route {
+  #plan(partition: number): Route {
     const { config, placement, isUp, suspicion } = this.#coordination;
-    const partition = partitionOf(token, placement.partitions);
     const owners = placement.owners(partition);
     const nodes = planRead({
       preference: { owners, fallbacks: placement.fallbacks(partition) },

@@ -2,7 +2,7 @@
 
 import type { NodeConfig, NodeId } from '../core/config.ts';
 import type { PlacementTable } from '../core/placement.ts';
-import { partitionOf, tokenOf } from '../core/token.ts';
+import { partitionOf, textOfToken, tokenOf } from '../core/token.ts';
 import type { KeyPlacement, RingStatus } from './node-api.ts';
 
 /** How many partitions each member owns. */
@@ -28,13 +28,9 @@ export function keyPlacement(placement: PlacementTable, key: Uint8Array): KeyPla
   const token = tokenOf(key);
   const partition = partitionOf(token, placement.partitions);
   return {
-    token: hexadecimal(token.high) + hexadecimal(token.low),
+    token: textOfToken(token),
     partition,
     owners: placement.owners(partition),
     fallbacks: placement.fallbacks(partition),
   };
-}
-
-function hexadecimal(half: number): string {
-  return half.toString(16).padStart(8, '0');
 }
