@@ -228,8 +228,14 @@ test('a joining node takes its share and little else moves; a leaving one gives 
           ? (slotCounts(before).get(leaver) ?? 0)
           : (slotCounts(after).get(joiner.id) ?? 0);
         // Rounding may correct each of the others by one; a node that joins equals does not even need that.
+        // What a leaving one gives up can lie mostly with one other owner, who may not own it twice: then
+        // replicas of others make room for it, in the worst case as many again.
         const corrections = areEqual && !isLeaving ? 0 : members.length;
-        assert.ok(moves >= share && moves <= share + corrections, `${moves} moves for a share of ${share}`);
+        const swaps = isLeaving ? share : 0;
+        assert.ok(
+          moves >= share && moves <= share + corrections + swaps,
+          `${moves} moves for a share of ${share}`,
+        );
         before = after;
       });
     }),
