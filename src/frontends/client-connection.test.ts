@@ -110,7 +110,7 @@ test('reads start only while the output cap has room for the longest value of ea
   const reads = holdReads(harness.node);
   const client = await harness.connect();
   client.send(gets(10));
-  await until(() => harness.frontend.load.requests === 10);
+  await until(() => harness.frontend.load.requests === 10 && reads.length > 0);
   assert.equal(reads.length, 3);
   for (let answered = 0; answered < 10; answered++) {
     await until(() => reads.length > answered);

@@ -65,6 +65,7 @@ test('on a crowded node pipelined requests of HTTP begin one after the other, an
   client.send(Buffer.concat([...pair, requestText('GET', '/kv/c')]));
   await until(() => reads.waiting() === 1 && harness.frontend.load.requests === 3);
   for (let answered = 0; answered < 3; answered++) {
+    await until(() => reads.waiting() > 0);
     assert.equal(reads.waiting(), 1);
     reads.answerNext();
     assert.equal((await client.reply()).status, 404);

@@ -241,12 +241,22 @@ test('a read without its quorum is unavailable, with how many answered', async (
 
 test('what a node throws becomes a reply, and a write of it is unknown', async (t) => {
   const { request, node } = await startHarness(t);
-  node.write = async () => Promise.reject(new Error('boom'));
-  const put = await request('PUT', '/kv/a', { body: 'x', headers: json });
-  assert.equal(put.status, 500);
-  assert.deepEqual(jsonOf(put), { code: 'INTERNAL', message: 'boom', outcome: 'unknown' });
-  node.read = async () => Promise.reject(new StoreError('RECORD_CORRUPT', 'bad'));
-  assert.equal((await request('GET', '/kv/a')).status, 503);
+  const boom = (): never => {
+    throw new Error('boom');
+  };
+  const bad = (): never => {
+    throw new StoreError('RECORD_CORRUPT', 'bad');
+  };
+  node.write = async () => await Promise.resolve().then(boom);
+  node.read = async () => await Promise.resolve().then(bad);
+  t.mock.method(node.together, 'put', boom);
+  t.mock.method(node.together, 'get', bad);
+  for (const query of ['', '?r=1']) {
+    const put = await request('PUT', `/kv/a${query}`, { body: 'x', headers: json });
+    assert.equal(put.status, 500);
+    assert.deepEqual(jsonOf(put), { code: 'INTERNAL', message: 'boom', outcome: 'unknown' });
+    assert.equal((await request('GET', `/kv/a${query}`)).status, 503);
+  }
 });
 
 test('requests follow one another on one connection', async (t) => {

@@ -14,7 +14,13 @@
 
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Dot } from '../core/dot.ts';
-import type { NodeApi, PutRequest, ReadOutcome, WriteOutcome } from '../replica/node-api.ts';
+import type {
+  NodeApi,
+  PutRequest,
+  ReadOutcome,
+  RequestOptions,
+  WriteOutcome,
+} from '../replica/node-api.ts';
 import type { BodyLimits } from './body-reader.ts';
 import type { FrontendLoad } from './client-connection.ts';
 import { entityTagOf, listsEntityTag } from './entity-tag.ts';
@@ -22,6 +28,7 @@ import { errorReplyOf, type ErrorReply } from './error-reply.ts';
 import type { IncomingBody, KeyExchange } from './key-exchange.ts';
 import { keyOfPath, type RequestTarget } from './key-path.ts';
 import { causalContextOf, checkReadHeaders, checkWriteHeaders, contentTypeOf } from './key-headers.ts';
+import { RequestGathering, type Reader, type Writer } from './request-gathering.ts';
 import { parseRequestOptions } from './request-options.ts';
 
 export interface KeyHandlerOptions {
@@ -48,6 +55,7 @@ export class KeyHandler {
   readonly #bodyLimits: BodyLimits;
   readonly #wallNow: () => number;
   readonly #replicas: number;
+  readonly #gathering: RequestGathering;
 
   constructor(options: KeyHandlerOptions) {
     this.#node = options.node;
@@ -55,6 +63,7 @@ export class KeyHandler {
     this.#bodyLimits = options.bodyLimits;
     this.#wallNow = options.wallNow;
     this.#replicas = options.node.ring().quorum.n;
+    this.#gathering = new RequestGathering(options.node);
   }
 
   /** Answers a request for a path under `/kv`. Never throws or rejects. */
@@ -80,7 +89,8 @@ export class KeyHandler {
       const request = this.#requestOf(reply, target);
       checkReadHeaders(reply.requestHeaders);
       if (!reply.mayQueue(0)) return reply.refuse(clientsNotReading);
-      sendRead(reply, await this.#node.get(request));
+      if (isPlain(request)) this.#gathering.read(request, new WaitingExchange(reply));
+      else sendRead(reply, await this.#node.get(request));
     } catch (error) {
       reply.refuse(errorReplyOf(error));
     }
@@ -96,6 +106,11 @@ export class KeyHandler {
       const contentType = contentTypeOf(headers);
       if (contentType !== undefined) request.contentType = contentType;
       let value = reply.wholeBody;
+      if (value !== undefined && isPlain(request)) {
+        request.value = value;
+        this.#gathering.write(request, new WaitingExchange(reply, true));
+        return;
+      }
       if (value === undefined) {
         body = reply.receiveBody(this.#load, this.#bodyLimits);
         value = await body.read();
@@ -139,6 +154,41 @@ export class KeyHandler {
     if (context !== undefined) request.context = context;
     return request;
   }
+}
+
+/** A request that the node carries out with others. */
+class WaitingExchange implements Reader, Writer {
+  readonly #reply: KeyExchange;
+  readonly #isWrite: boolean;
+
+  constructor(reply: KeyExchange, isWrite = false) {
+    this.#reply = reply;
+    this.#isWrite = isWrite;
+  }
+
+  onRead(outcome: ReadOutcome): void {
+    sendRead(this.#reply, outcome);
+  }
+
+  onWritten(outcome: WriteOutcome): void {
+    sendWritten(this.#reply, outcome);
+  }
+
+  onThrown(error: unknown): void {
+    if (this.#isWrite) refuseWrite(this.#reply, error, true);
+    else this.#reply.refuse(errorReplyOf(error));
+  }
+}
+
+/** Whether a request has nothing of its own to say about how it is to be carried out. */
+function isPlain({ r, w, quorumMode, timeoutMs, context }: RequestOptions): boolean {
+  return (
+    r === undefined &&
+    w === undefined &&
+    quorumMode === undefined &&
+    timeoutMs === undefined &&
+    context === undefined
+  );
 }
 
 function sendRead(reply: KeyExchange, outcome: ReadOutcome): void {

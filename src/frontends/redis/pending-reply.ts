@@ -6,7 +6,9 @@
  */
 
 import type { Command } from './command.ts';
+import type { ReadOutcome } from '../../replica/node-api.ts';
 import type { ProtocolVersion, Reply } from './reply.ts';
+import { replyOfRead } from './store-replies.ts';
 
 /** What may run beside it: `read`: other reads, and writes of other keys; `write`: other keys; `alone`: nothing. */
 export type Access = 'read' | 'write' | 'alone';
@@ -35,6 +37,11 @@ export class PendingReply {
   ) {
     this.onReply = (reply) => settle(this, reply);
     this.onThrown = (error) => settle(this, replyOfThrown(error));
+  }
+
+  /** The outcome of a plain read. */
+  onRead(outcome: ReadOutcome): void {
+    this.onReply(replyOfRead(outcome));
   }
 
   /** Lets go of everything, for the next use. */

@@ -10,10 +10,10 @@ import type { Socket } from 'node:net';
 import { limits } from '../../core/limits.ts';
 import type { Observer } from '../../ports/observer.ts';
 import type { NodeApi } from '../../replica/node-api.ts';
+import { RequestGathering } from '../request-gathering.ts';
 import { startsRedis } from './first-bytes.ts';
 import { RedisConnection, type RedisConnectionContext, type RedisLimits } from './redis-connection.ts';
 import { ReplyEncoder } from './reply-encoder.ts';
-import { RequestGathering } from './request-gathering.ts';
 import { Session, type ServerFigures, type ServerView } from './session.ts';
 
 export interface RedisFrontendConfig {

@@ -8,7 +8,7 @@ import { errorMessageOf } from '../../core/errors.ts';
 import type { WaitingClient } from '../../replica/admission-gate.ts';
 import type { NodeApi, PutRequest, RequestOptions, WriteOutcome } from '../../replica/node-api.ts';
 import { CommandError, errorReply, type ProtocolVersion, type Reply } from './reply.ts';
-import { replyOfWrite } from './store-replies.ts';
+import { replyOfThrownWrite, replyOfWrite } from './store-replies.ts';
 
 /** The frontend as its commands see it. */
 export interface ServerView {
@@ -74,7 +74,7 @@ export class Session implements WaitingClient {
 
   /** `OK`, or why not. */
   put(request: PutRequest): Promise<Reply> {
-    return this.node.put(request).then(this.onWritten, onThrown);
+    return this.node.put(request).then(this.onWritten, replyOfThrownWrite);
   }
 
   /** Writes, and throws a `CommandError` unless it is stored. */
@@ -84,7 +84,7 @@ export class Session implements WaitingClient {
 
   /** Deletes, and throws a `CommandError` unless the tombstone is stored. */
   async mustDelete(request: RequestOptions & { readonly key: Uint8Array }): Promise<void> {
-    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.onWritten, onThrown));
+    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.onWritten, replyOfThrownWrite));
   }
 
   /** Durable holders of every write that was answered since the last call; undefined before the first write. */
@@ -114,9 +114,4 @@ export class Session implements WaitingClient {
 
 function mustBeStored(reply: Reply): void {
   if (reply.kind === 'error') throw new CommandError(reply.text);
-}
-
-/** The node has been asked, and nobody knows how far the write got. */
-function onThrown(error: unknown): Reply {
-  return errorReply(`UNKNOWN outcome unknown: ${errorMessageOf(error)}`);
 }

@@ -59,6 +59,11 @@ export function replyOfThrown(error: unknown): Reply {
   return errorReply(errorTextOf(errorCodeOf(error), errorMessageOf(error)));
 }
 
+/** The same for a write: the node has been asked, and nobody knows how far it got. */
+export function replyOfThrownWrite(error: unknown): Reply {
+  return errorReply(`UNKNOWN outcome unknown: ${errorMessageOf(error)}`);
+}
+
 /** What a read found; undefined for nothing. Throws `CommandError` when there was no quorum. */
 export function versionOf(
   outcome: ReadOutcome,
