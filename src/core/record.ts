@@ -33,6 +33,7 @@ import type { Checksum } from './crc32.ts';
 import type { Dot } from './dot.ts';
 import { StoreError } from './errors.ts';
 import { wallMsMax } from './hybrid-logical-clock.ts';
+import { SharedTexts } from './shared-text.ts';
 import { tokenOf, type Token } from './token.ts';
 
 /** What decides a merge, small enough for an index slot or a version-only reply. */
@@ -80,6 +81,10 @@ export interface VersionFields {
 }
 
 const noBytes = new Uint8Array(0);
+
+/** The actors of all records and digests. */
+export const actorTexts = new SharedTexts(isActorCharacter);
+const contentTypes = new SharedTexts(isPrintable);
 
 /** Where the key starts in an encoded record, for those who compare no more than that. */
 export const recordKeyOffset = headerBytes;
@@ -182,12 +187,12 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
       dot: {
         wallMs: readUint48(bytes, versionOffset + 8),
         counter: readUint16(bytes, versionOffset + 14),
-        actor: readText(bytes, textOffset, actorLength, isActorCharacter),
+        actor: readText(actorTexts, bytes, textOffset, actorLength),
       },
       tombstone: flags === tombstoneFlag,
       expiresAtMs: readUint48(bytes, versionOffset + 16),
       checksum: readUint32(bytes, versionOffset),
-      contentType: readText(bytes, textOffset + actorLength, contentTypeLength, isPrintable),
+      contentType: readText(contentTypes, bytes, textOffset + actorLength, contentTypeLength),
       value: bytes.subarray(valueOffset),
     },
     bytes,
@@ -237,13 +242,9 @@ function writeText(bytes: Uint8Array, offset: number, text: string, isAllowed: I
   }
 }
 
-function readText(bytes: Uint8Array, offset: number, length: number, isAllowed: IsAllowed): string {
-  let text = '';
-  for (let index = offset; index < offset + length; index++) {
-    const code = bytes[index] ?? 0;
-    if (!isAllowed(code)) throw unprintable();
-    text += String.fromCharCode(code);
-  }
+function readText(texts: SharedTexts, bytes: Uint8Array, offset: number, length: number): string {
+  const text = texts.read(bytes, offset, length);
+  if (text === undefined) throw unprintable();
   return text;
 }
 

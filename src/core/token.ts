@@ -96,7 +96,7 @@ export function textOfToken({ high, low }: Token): string {
 
 /** The partition of a token among `partitions`, a power of two of at most 2^16. */
 export function partitionOf(token: Token, partitions: number): number {
-  return partitions === 1 ? 0 : token.high >>> (32 - Math.log2(partitions));
+  return partitions === 1 ? 0 : token.high >>> (Math.clz32(partitions) + 1);
 }
 
 /** The token that follows in ring order, or undefined after the last one. */

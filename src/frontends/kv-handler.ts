@@ -14,13 +14,7 @@
 
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Dot } from '../core/dot.ts';
-import type {
-  NodeApi,
-  PutRequest,
-  ReadOutcome,
-  RequestOptions,
-  WriteOutcome,
-} from '../replica/node-api.ts';
+import type { NodeApi, PutRequest, ReadOutcome, RequestOptions, WriteOutcome } from '../replica/node-api.ts';
 import type { BodyLimits } from './body-reader.ts';
 import type { FrontendLoad } from './client-connection.ts';
 import { entityTagOf, listsEntityTag } from './entity-tag.ts';

@@ -155,10 +155,9 @@ function encodeGotMany(header: MessageHeader, { answers }: GotManyReply): Uint8A
       length += refusal.length;
     }
   }
-  const actorTexts = actors.map((actor) => encoder.encode(actor));
-  for (const text of actorTexts) length += 1 + text.length;
+  for (const actor of actors) length += 1 + actor.length;
   const writer = new FieldWriter(newFrame(header, gotManyKind, length)).uint8(actors.length);
-  for (const text of actorTexts) writer.uint8(text.length).bytes(text);
+  for (const actor of actors) writer.uint8(actor.length).ascii(actor);
   let refused = 0;
   for (const answer of answers) {
     switch (answer.kind) {
@@ -186,12 +185,7 @@ function encodeGotMany(header: MessageHeader, { answers }: GotManyReply): Uint8A
 function decodeGotMany(bytes: Uint8Array): GotManyReply {
   const reader = new FieldReader(bytes);
   const actors: string[] = [];
-  for (let left = reader.uint8(); left > 0; left--) {
-    const actor = decoder.decode(reader.bytes(reader.uint8()));
-    // It ends up in HTTP headers and the order of versions: printable ASCII, as in records.
-    if (!/^[\x20-\x7e]+$/.test(actor)) throw invalidFrame('the actor of a digest is not printable ASCII');
-    actors.push(actor);
-  }
+  for (let left = reader.uint8(); left > 0; left--) actors.push(reader.actor(reader.uint8()));
   const answers: GetManyAnswer[] = [];
   while (reader.restBytes > 0) {
     if (answers.length >= limits.keysAtOnceMax) throw tooMany('answers');

@@ -26,7 +26,7 @@
  * what does not parse throws `FRAME_INVALID`, `RECORD_INVALID` or `FORMAT_UNSUPPORTED`.
  */
 
-import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
+import { readUint32, writeUint32 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
@@ -76,6 +76,7 @@ import type { GetReply, Message, MessageHeader, Ping, Reply, Request } from './m
 
 const messageTextMax = 512;
 const pingFixedBytes = 6;
+const digestFixedBytes = 20;
 
 const kinds = {
   ping: 1,
@@ -242,21 +243,15 @@ function decodeGetReply(kind: number, bytes: Uint8Array): GetReply {
     case kinds.record:
       return { kind: 'record', evidence, record: decodeRecord(bytes.subarray(headerBytes + 1)) };
     case kinds.digest: {
-      const start = headerBytes + 1;
-      needBytes(bytes, start + 20);
-      const actor = decoder.decode(bytes.subarray(start + 19, start + 19 + 255));
-      // It ends up in HTTP headers and the order of versions: printable ASCII, as in records.
-      if (!/^[\x20-\x7e]+$/.test(actor)) throw invalidFrame('the actor of a digest is not printable ASCII');
-      const digest: VersionDigest = {
-        dot: {
-          wallMs: readUint48(bytes, start),
-          counter: readUint16(bytes, start + 6),
-          actor,
-        },
-        tombstone: bytes[start + 14] === 1,
-        expiresAtMs: readUint48(bytes, start + 8),
-        checksum: readUint32(bytes, start + 15),
-      };
+      const reader = new FieldReader(bytes);
+      reader.uint8();
+      const wallMs = reader.uint48();
+      const counter = reader.uint16();
+      const expiresAtMs = reader.uint48();
+      const tombstone = reader.uint8() === 1;
+      const checksum = reader.uint32();
+      const actor = reader.actor(reader.restBytes);
+      const digest: VersionDigest = { dot: { wallMs, counter, actor }, tombstone, expiresAtMs, checksum };
       return { kind: 'digest', evidence, digest };
     }
     default:
@@ -285,15 +280,8 @@ function decodeSharedSum(reader: FieldReader): { readonly sharedSum?: VersionSum
 }
 
 function encodeDigest(header: MessageHeader, evidence: boolean, digest: VersionDigest): Uint8Array {
-  const actor = encoder.encode(digest.dot.actor);
-  const start = headerBytes + 1;
-  const bytes = newFrame(header, kinds.digest, 20 + actor.length);
-  bytes[headerBytes] = Number(evidence);
-  writeUint48(bytes, start, digest.dot.wallMs);
-  writeUint16(bytes, start + 6, digest.dot.counter);
-  writeUint48(bytes, start + 8, digest.expiresAtMs);
-  bytes[start + 14] = Number(digest.tombstone);
-  writeUint32(bytes, start + 15, digest.checksum);
-  bytes.set(actor, start + 19);
-  return bytes;
+  const { dot, expiresAtMs, tombstone, checksum } = digest;
+  const writer = new FieldWriter(newFrame(header, kinds.digest, digestFixedBytes + dot.actor.length));
+  writer.uint8(Number(evidence)).uint48(dot.wallMs).uint16(dot.counter).uint48(expiresAtMs);
+  return writer.uint8(Number(tombstone)).uint32(checksum).ascii(dot.actor).frame;
 }

@@ -6,10 +6,12 @@
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from '../core/bytes.ts';
 import { takeBytes } from '../core/byte-pool.ts';
 import { StoreError } from '../core/errors.ts';
+import { actorTexts } from '../core/record.ts';
 import type { MessageHeader } from './messages.ts';
 
 export const protocolVersion = 1;
 export const headerBytes = 24;
+const actorBytesMax = 255;
 
 /** A frame with its header, and room for the fields of its kind. */
 export function newFrame(header: MessageHeader, kind: number, fieldBytes: number): Uint8Array {
@@ -93,6 +95,15 @@ export class FieldReader {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /** The actor that the next bytes spell; it ends up in HTTP headers and the order of versions, so not all of them do. */
+  actor(length: number): string {
+    const isSpelled = length > 0 && length <= actorBytesMax;
+    const actor = isSpelled ? actorTexts.read(this.#bytes, this.#take(length), length) : undefined;
+    if (actor === undefined)
+      throw invalidFrame('the actor of a digest is not 1 to 255 characters of printable ASCII');
+    return actor;
+  }
+
   /** How many items of this size follow, all of them; throws when they are too many or do not fill the frame. */
   count(itemBytes: number, max: number): number {
     const count = this.restBytes / itemBytes;
@@ -144,6 +155,13 @@ export class FieldWriter {
 
   bytes(bytes: Uint8Array): this {
     this.frame.set(bytes, this.#take(bytes.length));
+    return this;
+  }
+
+  /** A text of ASCII characters. */
+  ascii(text: string): this {
+    const start = this.#take(text.length);
+    for (let index = 0; index < text.length; index++) this.frame[start + index] = text.charCodeAt(index);
     return this;
   }
 

@@ -6,14 +6,16 @@
  */
 
 import type { Command } from './command.ts';
-import type { ReadOutcome } from '../../replica/node-api.ts';
+import type { ReadOutcome, WriteOutcome } from '../../replica/node-api.ts';
+import type { Reader, Writer } from '../request-gathering.ts';
 import type { ProtocolVersion, Reply } from './reply.ts';
-import { replyOfRead } from './store-replies.ts';
+import type { Session } from './session.ts';
+import { replyOfRead, replyOfThrownWrite } from './store-replies.ts';
 
 /** What may run beside it: `read`: other reads, and writes of other keys; `write`: other keys; `alone`: nothing. */
 export type Access = 'read' | 'write' | 'alone';
 
-export class PendingReply {
+export class PendingReply implements Reader {
   words: readonly Buffer[] = [];
   command: Command | undefined = undefined;
   access: Access = 'alone';
@@ -54,6 +56,25 @@ export class PendingReply {
     this.parked = false;
     this.replyBytes = 0;
     this.requestBytes = 0;
+  }
+}
+
+/** A write whose outcome counts for the next `WAIT` of its session. */
+export class PendingWrite implements Writer {
+  readonly #pending: PendingReply;
+  readonly #session: Session;
+
+  constructor(pending: PendingReply, session: Session) {
+    this.#pending = pending;
+    this.#session = session;
+  }
+
+  onWritten(outcome: WriteOutcome): void {
+    this.#pending.onReply(this.#session.onWritten(outcome));
+  }
+
+  onThrown(error: unknown): void {
+    this.#pending.onReply(replyOfThrownWrite(error));
   }
 }
 

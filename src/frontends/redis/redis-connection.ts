@@ -9,15 +9,14 @@
 
 import type { Socket } from 'node:net';
 import type { Observer } from '../../ports/observer.ts';
-import type { WriteOutcome } from '../../replica/node-api.ts';
-import type { RequestGathering, Writer } from '../request-gathering.ts';
+import type { RequestGathering } from '../request-gathering.ts';
 import { commandOf, orderingKeyOf } from './command-table.ts';
-import { hashOf, PendingQueue, PendingReply } from './pending-reply.ts';
+import { hashOf, PendingQueue, PendingReply, PendingWrite } from './pending-reply.ts';
 import type { ReplyEncoder } from './reply-encoder.ts';
 import { errorReply, replyBytesOf, type Reply } from './reply.ts';
 import { ProtocolError, RequestParser, type RequestLimits } from './request-parser.ts';
 import type { ServerFigures, Session } from './session.ts';
-import { replyOfThrown, replyOfThrownWrite } from './store-replies.ts';
+import { replyOfThrown } from './store-replies.ts';
 
 export interface RedisLimits extends RequestLimits {
   /** Requests of one connection that run or whose replies have not been handed to the socket. */
@@ -381,25 +380,6 @@ export class RedisConnection {
 
   #newPending(): PendingReply {
     return new PendingReply((pending, reply) => this.#settle(pending, reply), replyOfThrown);
-  }
-}
-
-/** A write whose outcome counts for the next `WAIT` of its session. */
-class PendingWrite implements Writer {
-  readonly #pending: PendingReply;
-  readonly #session: Session;
-
-  constructor(pending: PendingReply, session: Session) {
-    this.#pending = pending;
-    this.#session = session;
-  }
-
-  onWritten(outcome: WriteOutcome): void {
-    this.#pending.onReply(this.#session.onWritten(outcome));
-  }
-
-  onThrown(error: unknown): void {
-    this.#pending.onReply(replyOfThrownWrite(error));
   }
 }
 

@@ -4,10 +4,9 @@
  * Commands change a session, and nothing else than a session, besides the store.
  */
 
-import { errorMessageOf } from '../../core/errors.ts';
 import type { WaitingClient } from '../../replica/admission-gate.ts';
 import type { NodeApi, PutRequest, RequestOptions, WriteOutcome } from '../../replica/node-api.ts';
-import { CommandError, errorReply, type ProtocolVersion, type Reply } from './reply.ts';
+import { CommandError, type ProtocolVersion, type Reply } from './reply.ts';
 import { replyOfThrownWrite, replyOfWrite } from './store-replies.ts';
 
 /** The frontend as its commands see it. */
@@ -84,7 +83,9 @@ export class Session implements WaitingClient {
 
   /** Deletes, and throws a `CommandError` unless the tombstone is stored. */
   async mustDelete(request: RequestOptions & { readonly key: Uint8Array }): Promise<void> {
-    mustBeStored(await this.node.delete({ ...request, client: this }).then(this.onWritten, replyOfThrownWrite));
+    mustBeStored(
+      await this.node.delete({ ...request, client: this }).then(this.onWritten, replyOfThrownWrite),
+    );
   }
 
   /** Durable holders of every write that was answered since the last call; undefined before the first write. */
