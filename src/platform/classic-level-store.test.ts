@@ -100,11 +100,11 @@ for (const { name, change } of damages) {
       let store = await harness.open();
       await Promise.all([store.merge(record), store.merge(intact)]);
       store = await reopenAfter(harness, store, (database) => change(database, rowOf(digestKind, record)));
-      await assert.rejects(store.get(record.key, record.token), {
+      await assert.rejects(Promise.resolve(store.get(record.key, record.token)), {
         name: 'StoreError',
         code: 'RECORD_CORRUPT',
       });
-      await assert.rejects(store.get(record.key, record.token), { code: 'RECORD_CORRUPT' });
+      await assert.rejects(Promise.resolve(store.get(record.key, record.token)), { code: 'RECORD_CORRUPT' });
       assert.equal(store.status().evidenceLost, 'damaged');
       assert.equal(store.status().quarantined.length, 1);
       assert.ok((await store.get(intact.key, intact.token)) !== undefined);

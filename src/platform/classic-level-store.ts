@@ -16,7 +16,7 @@ import { join } from 'node:path';
 
 import type { Durability, NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
-import { StoreError } from '../core/errors.ts';
+import { StoreError, storeErrorOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { compareVersions } from '../core/merge.ts';
 import { compareDots } from '../core/dot.ts';
@@ -166,6 +166,10 @@ class ClassicLevelStore implements Store {
 
   merge(record: StoredRecord): Promise<MergeResult> {
     return this.#run(({ writer }) => writer.merge(record));
+  }
+
+  mergeAll(records: readonly StoredRecord[]): Promise<readonly (MergeResult | StoreError)[]> {
+    return Promise.all(records.map((record) => this.merge(record).catch(storeErrorOf)));
   }
 
   scan(options: ScanOptions): Promise<ScanPage> {

@@ -1,44 +1,45 @@
 /**
- * A replica's answers to many writes or reads at once: each is carried out and judged by itself, as if it had come alone.
+ * A replica's answers to many reads or writes at once: each is judged by itself, as if it had come alone.
  */
 
 import type { ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { StoredRecord } from '../core/record.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { GetManyAnswer, RefusedRecord } from '../protocol/many-messages.ts';
-import type { ArrivalOrigin } from './arrival-memory.ts';
 import type { Replica } from './replica.ts';
 
-/** Merges records that this node owns; resolves to those that were refused, once the others are durable. Never rejects. */
-export async function putMany(
-  replica: Replica,
-  records: readonly StoredRecord[],
-  options: {
-    /** Records were stamped at most so long ago, and by another node; undefined for this node's own. */
-    readonly fresh: { readonly ageMsMax: number } | undefined;
-    readonly origin: ArrivalOrigin;
-  },
-): Promise<readonly RefusedRecord[]> {
-  const { fresh, origin } = options;
-  const replies = await Promise.all(records.map((record) => replica.put(record, undefined, fresh, origin)));
-  const refusals: RefusedRecord[] = [];
-  for (const [index, reply] of replies.entries()) {
-    if (reply.kind === 'refused') refusals.push({ index, code: reply.code, message: reply.message });
-    else if (reply.kind !== 'stored') refusals.push({ index, code: 'INTERNAL', message: reply.kind });
-  }
-  return refusals;
-}
-
-/** One answer for each key, in their order. Never rejects. */
-export async function getMany(
+/** One answer for each key, in their order; at once unless one of them has to be waited for. Never rejects. */
+export function getMany(
   replica: Replica,
   keys: readonly Uint8Array[],
   want: 'record' | 'digest',
-): Promise<readonly GetManyAnswer[]> {
-  return await Promise.all(keys.map((key) => replica.get(key, want)));
+): MaybePromise<readonly GetManyAnswer[]> {
+  const answers = new Array<GetManyAnswer>(keys.length);
+  let waits: Promise<void>[] | undefined;
+  for (const [index, key] of keys.entries()) {
+    const answer = replica.get(key, want);
+    if (answer instanceof Promise) {
+      waits ??= [];
+      waits.push(
+        answer.then((later) => {
+          answers[index] = later;
+        }),
+      );
+    } else {
+      answers[index] = answer;
+    }
+  }
+  return waits === undefined ? answers : Promise.all(waits).then(() => answers);
 }
 
-/** The same for a peer: records that have no room in one message are refused, and asked for by themselves. */
+/** For each of `count` records why it was refused, or undefined. */
+export function codesOf(refusals: readonly RefusedRecord[], count: number): (ErrorCode | undefined)[] {
+  const codes = new Array<ErrorCode | undefined>(count).fill(undefined);
+  for (const { index, code } of refusals) codes[index] = code;
+  return codes;
+}
+
+/** Answers for a peer: records that have no room in one message are refused, and asked for by themselves. */
 export function withinOneMessage(answers: readonly GetManyAnswer[]): readonly GetManyAnswer[] {
   let bytes = 0;
   return answers.map((answer) => {

@@ -126,7 +126,10 @@ class CoordinatedReads {
       calls.ask(peers, request, timeoutMs, (node, result) => this.#onResult(node, want, result));
     }
     if (peers.length < nodes.length) {
-      void getMany(replica, this.#keys, want).then((answers) => this.#onAnswers(config.id, want, answers));
+      // Never before the others have been asked too, even where all is at hand.
+      void Promise.resolve(getMany(replica, this.#keys, want)).then((answers) =>
+        this.#onAnswers(config.id, want, answers),
+      );
     }
   }
 

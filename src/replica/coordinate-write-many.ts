@@ -13,7 +13,6 @@ import type { StoredRecord } from '../core/record.ts';
 import type { CancelTimer } from '../ports/clock.ts';
 import type { RefusedRecord } from '../protocol/many-messages.ts';
 import type { Reply } from '../protocol/messages.ts';
-import { putMany } from './answer-many.ts';
 import { takeOverWrite, type TakenOverWrite, type WriteOptions } from './coordinate-write.ts';
 import type { Coordination } from './coordination.ts';
 import type { WriteOutcome } from './node-api.ts';
@@ -93,9 +92,7 @@ class CoordinatedWrites {
     }
     if (peers.length < this.#owners.length) {
       const origin = replica.arrivals.originOf('write', config.id);
-      void putMany(replica, records, { fresh: undefined, origin }).then((refusals) =>
-        this.#onStored(config.id, refusals),
-      );
+      void replica.putAll(records, origin).then((refusals) => this.#onStored(config.id, refusals));
     }
   }
 
@@ -119,11 +116,11 @@ class CoordinatedWrites {
     for (const { index, code, message } of refusals) {
       this.#takeOver(index)?.onResult(owner, { kind: 'refused', code, message });
     }
-    const refused = new Set(refusals.map(({ index }) => index));
+    const refused = refusals.length === 0 ? undefined : new Set(refusals.map(({ index }) => index));
     const bit = 1 << this.#owners.indexOf(owner);
     let met = 0;
     for (const [index, { record, resolve }] of this.#writes.entries()) {
-      if (refused.size > 0 && refused.has(index)) continue;
+      if (refused?.has(index) === true) continue;
       const takenOver = this.#takenOver?.[index];
       if (takenOver !== undefined) {
         takenOver.onResult(owner, { kind: 'stored' });

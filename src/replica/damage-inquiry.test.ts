@@ -236,7 +236,7 @@ describe('an inquiry', () => {
       for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     };
     const heldMs = async (): Promise<number | undefined> =>
-      (await store.get(rotten.key, rotten.token).catch(() => rotten))?.version.dot.wallMs;
+      (await Promise.resolve(store.get(rotten.key, rotten.token)).catch(() => rotten))?.version.dot.wallMs;
     inquiry.start();
     await settle();
     await story({ clock, asked, heldMs, settle });

@@ -14,6 +14,7 @@ import { limits } from '../core/limits.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Store } from '../storage/store.ts';
+import { codesOf } from './answer-many.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
 import { HandoffPace } from './handoff-pace.ts';
@@ -130,7 +131,8 @@ export class HintedHandoff {
   ): Promise<readonly (ErrorCode | undefined)[] | string> {
     const { calls, config, replica } = this.#coordination;
     if (target === config.id) {
-      return await replica.putAll(records, replica.arrivals.originOf('handoff', target));
+      const refusals = await replica.putAll(records, replica.arrivals.originOf('handoff', target));
+      return codesOf(refusals, records.length);
     }
     const timeoutMs = config.timing.requestTimeoutMs;
     const result = await calls.askOne(target, { kind: 'merge', timeoutMs, records }, timeoutMs);

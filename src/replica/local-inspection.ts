@@ -30,8 +30,8 @@ export class NodeInspection implements LocalInspection {
     this.#checksum = options.checksum;
   }
 
-  get(key: Uint8Array): Promise<StoredRecord | undefined> {
-    return this.#store.get(key, tokenOf(key));
+  async get(key: Uint8Array): Promise<StoredRecord | undefined> {
+    return await this.#store.get(key, tokenOf(key));
   }
 
   async put(fields: InspectionRecord, hintFor?: string): Promise<{ readonly changed: boolean }> {

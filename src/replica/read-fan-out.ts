@@ -134,7 +134,7 @@ export class ReadFanOut {
       calls.ask(peers, request, timeoutMs, (peer, result) => this.#end(peer, want, result));
     }
     if (peers.length < nodes.length) {
-      void replica.get(this.#key, want).then((reply) => this.#end(config.id, want, reply));
+      void Promise.resolve(replica.get(this.#key, want)).then((reply) => this.#end(config.id, want, reply));
     }
   }
 

@@ -34,7 +34,10 @@ async function rotten(): Promise<Replica> {
   const newer: StoredRecord = recordOf({ key: 'k', value: 'newer', wallMs: 1_600 });
   await (await harness.open()).merge(newer);
   const store = await harness.rot(newer);
-  await assert.rejects(store.get(newer.key, newer.token), (error) => errorCodeOf(error) === 'RECORD_CORRUPT');
+  await assert.rejects(
+    Promise.resolve(store.get(newer.key, newer.token)),
+    (error) => errorCodeOf(error) === 'RECORD_CORRUPT',
+  );
   const clock = new ManualClock(2_000);
   const saveBound = (): Promise<void> => Promise.resolve();
   return new Replica({

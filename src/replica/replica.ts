@@ -9,16 +9,20 @@
 import { isMember, type NodeConfig, type NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
 import type { Dot } from '../core/dot.ts';
-import { errorCodeOf, errorMessageOf, StoreError, type ErrorCode } from '../core/errors.ts';
+import { assert, errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { PlacementTable } from '../core/placement.ts';
-import { verifyRecord, type StoredRecord } from '../core/record.ts';
+import { verifyRecord, type StoredRecord, type VersionDigest } from '../core/record.ts';
 import { partitionOf, tokenOf, type Token } from '../core/token.ts';
 import type { Observer } from '../ports/observer.ts';
+import type { RefusedRecord } from '../protocol/many-messages.ts';
 import type { GetReply, Reply } from '../protocol/messages.ts';
-import type { Store } from '../storage/store.ts';
+import type { MergeResult, Store } from '../storage/store.ts';
 import { ArrivalMemory, type ArrivalOrigin } from './arrival-memory.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { WritePromise } from './write-promise.ts';
+
+type RefusedReply = Reply & { readonly kind: 'refused' };
 
 export class Replica {
   /** How what is held here came. */
@@ -75,30 +79,74 @@ export class Replica {
     }
   }
 
-  /** Merges records that their owner, this node, missed; says for each why it was refused. Never throws. */
-  async putAll(records: readonly StoredRecord[], origin: ArrivalOrigin): Promise<(ErrorCode | undefined)[]> {
-    const replies = await Promise.all(
-      records.map((record) => this.put(record, undefined, undefined, origin)),
-    );
-    return replies.map((reply) => (reply.kind === 'refused' ? reply.code : undefined));
+  /**
+   * Merges records that this node owns; resolves to those that were refused, once the others are durable. Each is judged
+   * by itself, as if it had come alone. Never throws.
+   */
+  async putAll(
+    records: readonly StoredRecord[],
+    origin: ArrivalOrigin,
+    fresh?: { readonly ageMsMax: number },
+  ): Promise<RefusedRecord[]> {
+    const refusals: RefusedRecord[] = [];
+    const refuse = (index: number, error: unknown): void => {
+      const { code, message } = this.#refuse('replica.put-refused', error);
+      refusals.push({ index, code, message });
+    };
+    const taken: StoredRecord[] = [];
+    const indexes: number[] = [];
+    for (const [index, record] of records.entries()) {
+      try {
+        this.check(record, undefined);
+        if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax);
+        taken.push(record);
+        indexes.push(index);
+      } catch (error) {
+        refuse(index, error);
+      }
+    }
+    const outcomes = await this.#store.mergeAll(taken);
+    for (const [position, record] of taken.entries()) {
+      const outcome = outcomes[position];
+      try {
+        assert(outcome !== undefined, 'a store tells what became of every record');
+        if (outcome instanceof StoreError) throw this.#noted(outcome);
+        this.#settle(record, outcome, origin);
+      } catch (error) {
+        refuse(indexes[position] ?? position, error);
+      }
+    }
+    return refusals;
   }
 
   /** Stores without the checks: for a record that this very node has just stamped or checked. */
   async store(record: StoredRecord, hintFor: NodeId | undefined, origin: ArrivalOrigin): Promise<void> {
     try {
       if (hintFor === undefined) {
-        const { changed, held, isDamaged = false } = await this.#store.merge(record);
-        if (!changed) this.#checkBelieved(held.dot);
-        if (isDamaged && !this.arrivals.isFetched(origin)) throw this.#lostAgainstDamage();
-        if (changed) this.noteArrival(record, origin);
+        this.#settle(record, await this.#store.merge(record), origin);
       } else {
         await this.#store.putHint(hintFor, record);
         this.#observer.count('hints.written');
       }
     } catch (error) {
-      if (errorCodeOf(error) === 'STALE_VERSION') this.#observer.count('floor.strays-refused');
-      throw error;
+      throw this.#noted(error);
     }
+  }
+
+  /** A merge is durable; throws the reason why its record is not here all the same, or will not be believed. */
+  #settle(
+    record: StoredRecord,
+    { changed, held, isDamaged = false }: MergeResult,
+    origin: ArrivalOrigin,
+  ): void {
+    if (!changed) this.#checkBelieved(held.dot);
+    if (isDamaged && !this.arrivals.isFetched(origin)) throw this.#lostAgainstDamage();
+    if (changed) this.noteArrival(record, origin);
+  }
+
+  #noted(error: unknown): unknown {
+    if (errorCodeOf(error) === 'STALE_VERSION') this.#observer.count('floor.strays-refused');
+    return error;
   }
 
   /** Remembers how a version came that is held from now on. */
@@ -138,21 +186,26 @@ export class Replica {
     }
   }
 
-  /** Answers from this node's store, or from a hint where it doesn't own the key. Never throws. */
-  async get(key: Uint8Array, want: 'record' | 'digest'): Promise<GetReply | (Reply & { kind: 'refused' })> {
-    try {
-      const token = tokenOf(key);
-      if (!this.owns(token)) return await this.#getHinted(key, token, want);
-      const evidence = this.#isWitness(partitionOf(token, this.#placement.partitions));
-      if (want === 'record') {
-        const record = await this.#store.get(key, token);
-        return record === undefined ? { kind: 'nothing', evidence } : { kind: 'record', evidence, record };
-      }
-      const digest = await this.#store.digest(key, token);
-      return digest === undefined ? { kind: 'nothing', evidence } : { kind: 'digest', evidence, digest };
-    } catch (error) {
-      return this.#refuse('replica.get-refused', error);
+  /**
+   * Answers from this node's store, or from a hint where it doesn't own the key; at once where the store does, which
+   * spares most reads all their promises. Never throws or rejects.
+   */
+  get(key: Uint8Array, want: 'record' | 'digest'): MaybePromise<GetReply | RefusedReply> {
+    const token = tokenOf(key);
+    if (!this.owns(token)) return this.#refusing(this.#getHinted(key, token, want));
+    const evidence = this.#isWitness(partitionOf(token, this.#placement.partitions));
+    if (want === 'record') {
+      const record = this.#store.get(key, token);
+      if (!(record instanceof Promise)) return recordReply(record, evidence);
+      return this.#refusing(record.then((later) => recordReply(later, evidence)));
     }
+    const digest = this.#store.digest(key, token);
+    if (!(digest instanceof Promise)) return digestReply(digest, evidence);
+    return this.#refusing(digest.then((later) => digestReply(later, evidence)));
+  }
+
+  #refusing(reply: Promise<GetReply>): Promise<GetReply | RefusedReply> {
+    return reply.catch((error: unknown) => this.#refuse('replica.get-refused', error));
   }
 
   owns(token: Token, node: NodeId = this.#config.id): boolean {
@@ -225,10 +278,18 @@ export class Replica {
       : { kind: 'digest', evidence, digest: record.version };
   }
 
-  #refuse(event: string, error: unknown): Reply & { kind: 'refused' } {
+  #refuse(event: string, error: unknown): RefusedReply {
     const code = errorCodeOf(error);
     this.#observer.count(`refused.${code}`);
     this.#observer.log('warn', event, errorMessageOf(error), { code });
     return { kind: 'refused', code, message: errorMessageOf(error) };
   }
+}
+
+function recordReply(record: StoredRecord | undefined, evidence: boolean): GetReply {
+  return record === undefined ? { kind: 'nothing', evidence } : { kind: 'record', evidence, record };
+}
+
+function digestReply(digest: VersionDigest | undefined, evidence: boolean): GetReply {
+  return digest === undefined ? { kind: 'nothing', evidence } : { kind: 'digest', evidence, digest };
 }

@@ -14,8 +14,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
+import type { GetManyAnswer } from '../protocol/many-messages.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
-import { getMany, putMany, withinOneMessage } from './answer-many.ts';
+import { codesOf, getMany, withinOneMessage } from './answer-many.ts';
 import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
@@ -126,19 +127,18 @@ export class RequestHandler {
       case 'put-many': {
         const { records, timeoutMs } = request;
         const origin = this.#replica.arrivals.originOf('write', from.id);
-        return putMany(this.#replica, records, { fresh: { ageMsMax: timeoutMs }, origin }).then(
-          (refusals) => ({ kind: 'stored-many', count: records.length, refusals }),
-        );
+        return this.#replica
+          .putAll(records, origin, { ageMsMax: timeoutMs })
+          .then((refusals) => ({ kind: 'stored-many', count: records.length, refusals }));
       }
-      case 'get-many':
-        return getMany(this.#replica, request.keys, request.want).then((answers) => ({
-          kind: 'got-many',
-          answers: withinOneMessage(answers),
-        }));
+      case 'get-many': {
+        const answers = getMany(this.#replica, request.keys, request.want);
+        return answers instanceof Promise ? answers.then(gotMany) : gotMany(answers);
+      }
       case 'merge':
         return this.#replica
           .putAll(request.records, this.#replica.arrivals.originOf('handoff', from.id))
-          .then((refusals) => ({ kind: 'merged', refusals }));
+          .then((refusals) => ({ kind: 'merged', refusals: codesOf(refusals, request.records.length) }));
       case 'floor-report':
       case 'raise-floors':
         return this.#floor.answer(request);
@@ -146,6 +146,10 @@ export class RequestHandler {
         return this.#healing.answer(from.id, request);
     }
   }
+}
+
+function gotMany(answers: readonly GetManyAnswer[]): Reply {
+  return { kind: 'got-many', answers: withinOneMessage(answers) };
 }
 
 function refused(code: ErrorCode, message: string): Reply {

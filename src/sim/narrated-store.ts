@@ -3,6 +3,8 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { StoreError } from '../core/errors.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { VersionSum } from '../core/version-sum.ts';
@@ -41,9 +43,22 @@ export class NarratedStore implements Store {
 
   async merge(record: StoredRecord): Promise<MergeResult> {
     const result = await this.#store.merge(record);
-    const held = result.changed ? 'kept' : `superseded by ${describeVersion(result.held)}`;
-    this.#tell(record.key, `${describeVersion(record.version)} merged and durable: ${held}`);
+    this.#tellMerged(record, result);
     return result;
+  }
+
+  async mergeAll(records: readonly StoredRecord[]): Promise<readonly (MergeResult | StoreError)[]> {
+    const results = await this.#store.mergeAll(records);
+    for (const [index, record] of records.entries()) {
+      const result = results[index];
+      if (result !== undefined && 'changed' in result) this.#tellMerged(record, result);
+    }
+    return results;
+  }
+
+  #tellMerged({ key, version }: StoredRecord, result: MergeResult): void {
+    const held = result.changed ? 'kept' : `superseded by ${describeVersion(result.held)}`;
+    this.#tell(key, `${describeVersion(version)} merged and durable: ${held}`);
   }
 
   async putHint(target: NodeId, record: StoredRecord): Promise<void> {
@@ -56,16 +71,16 @@ export class NarratedStore implements Store {
     this.#tell(record.key, `hint ${describeVersion(record.version)} for ${target} removed`);
   }
 
-  async get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
-    const record = await this.#store.get(key, token);
-    this.#tell(key, `reads ${record === undefined ? 'nothing' : describeVersion(record.version)}`);
-    return record;
+  get(key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
+    return told(this.#store.get(key, token), (record) =>
+      this.#tell(key, `reads ${record === undefined ? 'nothing' : describeVersion(record.version)}`),
+    );
   }
 
-  async digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
-    const digest = await this.#store.digest(key, token);
-    this.#tell(key, `reads digest ${digest === undefined ? 'nothing' : describeVersion(digest)}`);
-    return digest;
+  digest(key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined> {
+    return told(this.#store.digest(key, token), (digest) =>
+      this.#tell(key, `reads digest ${digest === undefined ? 'nothing' : describeVersion(digest)}`),
+    );
   }
 
   floorOf(partition: number): number {
@@ -182,4 +197,16 @@ export class NarratedStore implements Store {
     if (narrator?.concerns(key) === true) narrator.tell(`${this.#node} ${what}`);
     traceLog?.add('store', this.#node, { key: keyText(key), text: what });
   }
+}
+
+/** What is at hand stays at hand: a run that is told must take the same turns as one that is not. */
+function told<Value>(value: MaybePromise<Value>, tell: (value: Value) => void): MaybePromise<Value> {
+  if (value instanceof Promise) {
+    return value.then((later) => {
+      tell(later);
+      return later;
+    });
+  }
+  tell(value);
+  return value;
 }

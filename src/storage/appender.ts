@@ -8,7 +8,7 @@
  */
 
 import { compareDots, type Dot } from '../core/dot.ts';
-import { StoreError } from '../core/errors.ts';
+import { StoreError, storeErrorOf } from '../core/errors.ts';
 import { supersedes } from '../core/merge.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Batch } from './batch.ts';
@@ -16,10 +16,11 @@ import type { EntryPlace } from './entry-reader.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
+import { MergeGroup } from './merge-group.ts';
 import type { BatchPlace } from './log-writer.ts';
 import { dropKind, encodeDrop, entryHeaderBytes, recordKind } from './segment-format.ts';
 import type { Token } from '../core/token.ts';
-import { StagedEntry, StagingMap } from './staging.ts';
+import { StagedEntry, StagingMap, type MergeWaiter } from './staging.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import type { MergeResult } from './store.ts';
 
@@ -53,8 +54,29 @@ export class Appender {
     return this.#options.commit.queuedBytes;
   }
 
-  /** Merges a record into a space; see `Store.merge`. Throws what is refused at once. */
+  /** Merges a record into a space; see `Store.merge`. */
   merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
+    return new Promise((resolve, reject) => this.#merge(space, record, { resolve, reject }));
+  }
+
+  /** The same for each of many records; see `Store.mergeAll`. */
+  mergeAll(
+    space: KeySpace,
+    records: readonly StoredRecord[],
+  ): Promise<readonly (MergeResult | StoreError)[]> {
+    const group = new MergeGroup(records.length);
+    for (const [index, record] of records.entries()) {
+      try {
+        this.#merge(space, record, group.waiterAt(index));
+      } catch (error) {
+        group.decide(index, storeErrorOf(error));
+      }
+    }
+    return group.outcomes;
+  }
+
+  /** Decides, and tells the waiter at once or when it is durable. Throws what is refused at once. */
+  #merge(space: KeySpace, record: StoredRecord, waiter: MergeWaiter): void {
     const { index, recordBytesMax } = this.#options;
     const { key, token, version } = record;
     if (record.bytes.length > recordBytesMax) {
@@ -67,7 +89,10 @@ export class Appender {
     let heals = false;
     const staged = this.#staging.find(space, key, token);
     if (staged !== undefined) {
-      if (staged.kind === 'record' && !supersedes(version, staged.version)) return this.#unchanged(staged);
+      if (staged.kind === 'record' && !supersedes(version, staged.version)) {
+        this.#unchanged(staged, waiter);
+        return;
+      }
       replaces = staged;
     } else {
       const slot = index.find(space, key, token);
@@ -79,9 +104,13 @@ export class Appender {
           const held: VersionDigest = order === 0 ? version : index.digestOf(space, table, slot);
           this.#operations++;
           // Owners would bring the older version again and again, and never get the newer one.
-          if (!table.isDamagedAt(slot)) return Promise.resolve({ changed: false, held });
+          if (!table.isDamagedAt(slot)) {
+            waiter.resolve({ changed: false, held });
+            return;
+          }
           this.#options.lookAgain(space, record);
-          return Promise.resolve({ changed: false, held, isDamaged: true });
+          waiter.resolve({ changed: false, held, isDamaged: true });
+          return;
         }
         heals = order === 0;
         replaces = index.placeOf(table, slot);
@@ -92,14 +121,15 @@ export class Appender {
     const isHeld = replaces !== undefined && !(replaces instanceof StagedEntry && replaces.kind === 'drop');
     if (space.isOwn && !heals && floors.admit(record, isHeld) === 'forgotten') {
       this.#operations++;
-      return Promise.resolve({ changed: false, held: version });
+      waiter.resolve({ changed: false, held: version });
+      return;
     }
     if (!space.isOwn) {
       floors.checkHint(record);
       this.#checkHintRoom(space, record, replaces);
     }
     index.actors.intern(version.dot.actor);
-    return this.#append('record', space, record, { payload: record.bytes, replaces });
+    this.#append('record', space, record, { payload: record.bytes, replaces, waiter });
   }
 
   /**
@@ -111,7 +141,10 @@ export class Appender {
     const { key, token, version, bytes } = record;
     if (this.#staging.find(index.own, key, token) !== undefined) return false;
     index.actors.intern(version.dot.actor);
-    await this.#append('record', index.own, record, { payload: bytes, replaces: damaged, supplants: true });
+    await new Promise<MergeResult>((resolve, reject) => {
+      const written = { payload: bytes, replaces: damaged, supplants: true, waiter: { resolve, reject } };
+      this.#append('record', index.own, record, written);
+    });
     return true;
   }
 
@@ -146,12 +179,15 @@ export class Appender {
       return;
     }
     const version = { dot: record.dot, tombstone: false, expiresAtMs: 0, checksum: 0 };
-    await this.#append(
-      'drop',
-      space,
-      { key, token, version },
-      { payload: encodeDrop({ key, dot: record.dot }), replaces },
-    );
+    const payload = encodeDrop({ key, dot: record.dot });
+    await new Promise<MergeResult>((resolve, reject) => {
+      this.#append(
+        'drop',
+        space,
+        { key, token, version },
+        { payload, replaces, waiter: { resolve, reject } },
+      );
+    });
   }
 
   /** Makes the entries of a durable batch visible, in log order, and answers those who wait. */
@@ -177,7 +213,7 @@ export class Appender {
       entry.replaces = undefined;
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.resolve({ changed: true, held: entry.version });
+    for (const entry of batch.entries) entry.waiter.resolve({ changed: true, held: entry.version });
   }
 
   /** Forgets the entries of a batch that did not become durable. */
@@ -186,13 +222,16 @@ export class Appender {
       if (entry.place === undefined && entry.kind === 'record') entry.space.stagedBytes -= entry.length;
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.reject(error);
+    for (const entry of batch.entries) entry.waiter.reject(error);
   }
 
-  async #unchanged(entry: StagedEntry): Promise<MergeResult> {
+  /** What it lost against is on its way: nothing is known before that is durable. */
+  #unchanged(entry: StagedEntry, waiter: MergeWaiter): void {
     this.#operations++;
-    await entry.batch.whenSettled();
-    return { changed: false, held: entry.version };
+    entry.batch.whenSettled().then(
+      () => waiter.resolve({ changed: false, held: entry.version }),
+      (error: unknown) => waiter.reject(storeErrorOf(error)),
+    );
   }
 
   #append(
@@ -203,33 +242,31 @@ export class Appender {
       readonly payload: Uint8Array;
       readonly replaces: EntryPlace | StagedEntry | undefined;
       readonly supplants?: boolean;
+      readonly waiter: MergeWaiter;
     },
-  ): Promise<MergeResult> {
-    const { payload, replaces, supplants = false } = written;
-    return new Promise((resolve, reject) => {
-      const logKind = kind === 'drop' ? dropKind : recordKind;
-      const follows = replaces instanceof StagedEntry ? 'staged' : 'nothing';
-      const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload, follows);
-      const length = entryHeaderBytes + space.nameBytes.length + payload.length;
-      const entry = new StagedEntry({
-        kind,
-        space,
-        key: record.key,
-        token: record.token,
-        version: record.version,
-        batch,
-        batchOffset,
-        length,
-        replaces,
-        supplants,
-        resolve,
-        reject,
-      });
-      batch.entries.push(entry);
-      this.#staging.put(entry);
-      if (kind === 'record') space.stagedBytes += length;
-      this.#operations++;
+  ): void {
+    const { payload, replaces, supplants = false, waiter } = written;
+    const logKind = kind === 'drop' ? dropKind : recordKind;
+    const follows = replaces instanceof StagedEntry ? 'staged' : 'nothing';
+    const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload, follows);
+    const length = entryHeaderBytes + space.nameBytes.length + payload.length;
+    const entry = new StagedEntry({
+      kind,
+      space,
+      key: record.key,
+      token: record.token,
+      version: record.version,
+      batch,
+      batchOffset,
+      length,
+      replaces,
+      supplants,
+      waiter,
     });
+    batch.entries.push(entry);
+    this.#staging.put(entry);
+    if (kind === 'record') space.stagedBytes += length;
+    this.#operations++;
   }
 
   /** Counts what is stored and what is on its way, less what the new hint takes the place of. */

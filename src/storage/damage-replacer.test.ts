@@ -17,7 +17,7 @@ test('what can be read after all while an older record is on its way stays', asy
   const at = Buffer.from(harness.disk.readNow(path) ?? []).lastIndexOf(Buffer.from(newer.bytes));
   const flip = (): void => harness.disk.corrupt(path, at + newer.bytes.length - 1, 1);
   flip();
-  await assert.rejects(store.get(newer.key, newer.token), { code: 'RECORD_CORRUPT' });
+  await assert.rejects(Promise.resolve(store.get(newer.key, newer.token)), { code: 'RECORD_CORRUPT' });
   const [damaged] = await store.listDamaged(wholeRing, 1);
   assert.ok(damaged !== undefined);
   const replaced = store.replaceDamaged(damaged, [older]);
@@ -41,7 +41,7 @@ test('another key of the same token stays, and each gets its own record', async 
   await store.merge(rotten);
   await store.merge(intact);
   await harness.rot(rotten);
-  await assert.rejects(store.get(rotten.key, rotten.token), { code: 'RECORD_CORRUPT' });
+  await assert.rejects(Promise.resolve(store.get(rotten.key, rotten.token)), { code: 'RECORD_CORRUPT' });
   const [damaged] = await store.listDamaged(wholeRing, 1);
   assert.ok(damaged !== undefined);
   const theirs = [left, right].map((key) => recordOf({ key, value: 'older', wallMs: 1_500 }));
@@ -58,7 +58,7 @@ test('what the disk does not hand out stays, and what it hands out again is inta
   const newer = recordOf({ key: 'k', value: 'newer', wallMs: 1_600 });
   await store.merge(newer);
   const recover = harness.disk.failNext({ operation: 'read', pathIncludes: 'log/', times: Infinity });
-  await assert.rejects(store.get(newer.key, newer.token), { code: 'DISK_READ_FAILED' });
+  await assert.rejects(Promise.resolve(store.get(newer.key, newer.token)), { code: 'DISK_READ_FAILED' });
   const [damaged] = await store.listDamaged(wholeRing, 1);
   assert.ok(damaged !== undefined);
   assert.equal(await store.replaceDamaged(damaged, [older]), false);

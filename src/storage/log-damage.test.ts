@@ -81,7 +81,7 @@ async function assertHolds(store: LogStore, log: WrittenLog, intact: number): Pr
   for (const versions of written.values()) {
     const [first] = versions;
     assert.ok(first !== undefined);
-    const held = await store.get(first.key, first.token).catch((error: unknown) => {
+    const held = await Promise.resolve(store.get(first.key, first.token)).catch((error: unknown) => {
       assert.equal(errorCodeOf(error), 'RECORD_CORRUPT');
       return undefined;
     });
@@ -208,7 +208,7 @@ describe('a flipped bit', () => {
       flipped.corrupt(firstSegment, offset, 0x10);
       const opened = await openTestStore(flipped.session());
       for (const record of records) {
-        const held = await opened.get(record.key, record.token).catch((error: unknown) => {
+        const held = await Promise.resolve(opened.get(record.key, record.token)).catch((error: unknown) => {
           assert.equal(errorCodeOf(error), 'RECORD_CORRUPT');
           const [range] = opened.status().quarantined;
           assert.equal(range?.file, firstSegment);
@@ -232,11 +232,11 @@ describe('a flipped bit', () => {
     const newest = recordOf({ key: 'a', value: 'newest', wallMs: 2_000 });
     await store.merge(newest);
     disk.corrupt(firstSegment, (disk.readNow(firstSegment)?.length ?? 0) - 1, 1);
-    await assert.rejects(store.get(newest.key, newest.token), { code: 'RECORD_CORRUPT' });
+    await assert.rejects(Promise.resolve(store.get(newest.key, newest.token)), { code: 'RECORD_CORRUPT' });
     const older = await store.merge(recordOf({ key: 'a', value: 'older', wallMs: 1_000 }));
     assert.equal(older.changed, false);
     assert.deepEqual(digestOf(older.held), digestOf(newest.version));
-    await assert.rejects(store.get(newest.key, newest.token), { code: 'RECORD_CORRUPT' });
+    await assert.rejects(Promise.resolve(store.get(newest.key, newest.token)), { code: 'RECORD_CORRUPT' });
     await store.merge(newest);
     assert.equal((await store.get(newest.key, newest.token))?.version.checksum, newest.version.checksum);
   });

@@ -270,10 +270,12 @@ describe('a failing read', () => {
     const record = recordOf({ key: 'a' });
     await store.merge(record);
     const recover = disk.failNext({ operation: 'read', pathIncludes: 'log/', times: Infinity });
-    await assert.rejects(store.get(record.key, record.token), { code: 'DISK_READ_FAILED' });
+    await assert.rejects(Promise.resolve(store.get(record.key, record.token)), { code: 'DISK_READ_FAILED' });
     const [range] = store.status().quarantined;
     assert.deepEqual([range?.file, range?.offset], ['log/00000001-00000001.1.seg', 60]);
-    await assert.rejects(store.digest(record.key, record.token), { code: 'DISK_READ_FAILED' });
+    await assert.rejects(Promise.resolve(store.digest(record.key, record.token)), {
+      code: 'DISK_READ_FAILED',
+    });
     recover();
     assert.deepEqual((await store.digest(record.key, record.token))?.dot, record.version.dot);
     await assertHeld(store, record);
@@ -286,7 +288,7 @@ describe('a failing read', () => {
     const newest = recordOf({ key: 'a', value: 'newest', wallMs: 2_000 });
     await store.merge(newest);
     disk.failNext({ operation: 'read' });
-    await assert.rejects(store.get(newest.key, newest.token), { code: 'DISK_READ_FAILED' });
+    await assert.rejects(Promise.resolve(store.get(newest.key, newest.token)), { code: 'DISK_READ_FAILED' });
     const partition = partitionOf(newest.token, 16);
     assert.equal(store.partitionSum(partition).count, 0, 'other owners are not told of what can not be read');
     assert.equal((await store.merge(older)).changed, false);

@@ -10,6 +10,7 @@ import type { NodeId } from '../core/config.ts';
 import { mergeRecords } from '../core/merge.ts';
 import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
@@ -29,19 +30,15 @@ export class LogReader {
     this.#reader = options.reader;
   }
 
-  /** The record under a key. Throws rather than to answer "nothing" when one of its token is unreadable. */
-  get(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+  /** The record under a key. Throws or rejects rather than to answer "nothing" when one of its token is unreadable. */
+  get(space: KeySpace, key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
     const table = space.table(token);
     const first = table.find(token);
-    if (first < 0) return Promise.resolve(undefined);
+    if (first < 0) return undefined;
     // Nearly all reads: one short entry, which is read before anything else can happen.
     if (table.lengthAt(first) <= limits.synchronousReadBytesMax && table.findNext(first) < 0) {
-      try {
-        const record = this.#recordNow(space, token, first);
-        return Promise.resolve(equalBytes(record.key, key) ? record : undefined);
-      } catch (error) {
-        return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-      }
+      const record = this.#recordNow(space, token, first);
+      return equalBytes(record.key, key) ? record : undefined;
     }
     return this.#getOneOf(space, key, token, first);
   }
@@ -77,7 +74,7 @@ export class LogReader {
 
   /** Reads a key again that could not be read; when it can be, it is intact from then on. */
   lookAgain(space: KeySpace, { key, token }: StoredRecord): void {
-    this.get(space, key, token).catch(() => undefined);
+    this.#getAgain(space, key, token).catch(() => undefined);
   }
 
   /** Whether what lies at a place is read and is wrong; false also when the disk does not hand it out. */
@@ -98,12 +95,16 @@ export class LogReader {
    * What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. What could not be read
    * is tried again: a disk that failed once must not silence the key until somebody reads it in full.
    */
-  async digest(space: KeySpace, key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
+  digest(space: KeySpace, key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined> {
     const slot = this.#index.find(space, key, token);
     if (slot < 0) return undefined;
     const table = space.table(token);
-    if (table.isDamagedAt(slot)) return (await this.get(space, key, token))?.version;
+    if (table.isDamagedAt(slot)) return this.#getAgain(space, key, token).then((record) => record?.version);
     return this.#index.digestOf(space, table, slot);
+  }
+
+  async #getAgain(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
+    return await this.get(space, key, token);
   }
 
   /**

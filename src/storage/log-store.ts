@@ -3,15 +3,15 @@
  * memory says where in it the newest version of each key lies (Sheehy & Smith, "Bitcask", 2010;
  * Rosenblum & Ousterhout, "The design and implementation of a log-structured file system", 1992).
  *
- * This file only puts the parts together; each part has a file of its own: `appender.ts` decides
- * and stages, `group-commit.ts` and `log-writer.ts` make durable, `log-index.ts` finds,
- * `log-reader.ts`, `token-scan.ts` and `tree-reader.ts` read, `recovery.ts` starts, `maintenance.ts` keeps it small and
- * quick to start. Simplified: all segments stay open, and all of the index stays in memory.
+ * This file only puts the parts together: `appender.ts` decides and stages, `group-commit.ts` and `log-writer.ts` make durable,
+ * `log-index.ts` finds, `log-reader.ts`, `token-scan.ts` and `tree-reader.ts` read, `recovery.ts` starts, `maintenance.ts` keeps
+ * it small and quick to start. Simplified: all segments stay open, and all of the index stays in memory.
  */
 
 import type { NodeId } from '../core/config.ts';
-import { errorMessageOf, StoreError } from '../core/errors.ts';
+import { errorMessageOf, StoreError, storeErrorOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { rejecting, type MaybePromise } from '../core/maybe-promise.ts';
 import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
@@ -168,29 +168,22 @@ export class LogStore implements Store {
     await this.#floorKeeper.start();
   }
 
-  /** Not an async function, for the same reason as `merge`. */
-  get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {
-    try {
-      this.#checkOpen();
-      return this.#reader.get(this.#index.own, key, token);
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
+  get(key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
+    return rejecting(() => this.#openReader.get(this.#index.own, key, token));
   }
 
-  async digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined> {
-    this.#checkOpen();
-    return await this.#reader.digest(this.#index.own, key, token);
+  digest(key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined> {
+    return rejecting(() => this.#openReader.digest(this.#index.own, key, token));
   }
 
-  /** Not an async function: at tens of thousands of merges a second a promise less is felt. */
   merge(record: StoredRecord): Promise<MergeResult> {
-    try {
-      this.#checkWritable();
-      return this.#appender.merge(this.#index.own, record);
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
-    }
+    return rejecting(() => this.#openAppender.merge(this.#index.own, record));
+  }
+
+  mergeAll(records: readonly StoredRecord[]): Promise<readonly (MergeResult | StoreError)[]> {
+    return rejecting(() => this.#openAppender.mergeAll(this.#index.own, records)).catch((error: unknown) =>
+      records.map(() => storeErrorOf(error)),
+    );
   }
 
   async scan(options: ScanOptions): Promise<ScanPage> {
@@ -384,6 +377,16 @@ export class LogStore implements Store {
       sequence: this.#writer.sequence,
     };
     this.#maintenance.appended(batch.bytes);
+  }
+
+  get #openReader(): LogReader {
+    this.#checkOpen();
+    return this.#reader;
+  }
+
+  get #openAppender(): Appender {
+    this.#checkWritable();
+    return this.#appender;
   }
 
   #checkOpen(): void {

@@ -43,7 +43,7 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 /** Flips a bit of what is stored under a key, wherever in the log it lies. */
 async function rot(harness: LogStoreHarness, store: LogStore, key: number, at: number): Promise<boolean> {
   const { key: bytes, token } = recordOf({ key: keys[key] ?? '' });
-  const held = await store.get(bytes, token).catch(() => undefined);
+  const held = await Promise.resolve(store.get(bytes, token)).catch(() => undefined);
   if (held === undefined) return false;
   for (const path of harness.disk.paths().filter((each) => each.endsWith('.seg'))) {
     const content = Buffer.from(harness.disk.readNow(path) ?? []);

@@ -30,8 +30,13 @@ export interface StagedEntryParts {
   readonly replaces: EntryPlace | StagedEntry | undefined;
   /** It takes the place of what it replaces although that was newer, if that still can't be read. */
   readonly supplants: boolean;
-  readonly resolve: (result: MergeResult) => void;
-  readonly reject: (error: StoreError) => void;
+  readonly waiter: MergeWaiter;
+}
+
+/** Who waits for a change to become durable: one of its calls comes, once. */
+export interface MergeWaiter {
+  resolve(result: MergeResult): void;
+  reject(error: StoreError): void;
 }
 
 /** Its fields are its own, not those of `parts`: one object less per write. */
@@ -47,8 +52,7 @@ export class StagedEntry implements StagedEntryParts {
   /** Let go of once this lies in the log: a key that is written all the time would keep all its past. */
   replaces: EntryPlace | StagedEntry | undefined;
   readonly supplants: boolean;
-  readonly resolve: (result: MergeResult) => void;
-  readonly reject: (error: StoreError) => void;
+  readonly waiter: MergeWaiter;
   /** Where it lies, once it is in the log. */
   place: EntryPlace | undefined = undefined;
   /** The next entry in the same bucket of the staging map. */
@@ -65,8 +69,7 @@ export class StagedEntry implements StagedEntryParts {
     this.length = parts.length;
     this.replaces = parts.replaces;
     this.supplants = parts.supplants;
-    this.resolve = parts.resolve;
-    this.reject = parts.reject;
+    this.waiter = parts.waiter;
   }
 
   get dot(): Dot {

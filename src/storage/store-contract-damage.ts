@@ -20,7 +20,7 @@ async function held(store: Store, record: StoredRecord): Promise<number | undefi
 }
 
 async function refuses(store: Store): Promise<void> {
-  await assert.rejects(store.get(rotten.key, rotten.token), { code: 'RECORD_CORRUPT' });
+  await assert.rejects(Promise.resolve(store.get(rotten.key, rotten.token)), { code: 'RECORD_CORRUPT' });
 }
 
 /** A store that knows of one damaged version, and what it lists of it. */

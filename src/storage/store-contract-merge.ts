@@ -9,7 +9,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 
 import { mergeRecords, supersedes } from '../core/merge.ts';
+import { StoreError } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
+import { partitionOf } from '../core/token.ts';
 import { collidingKeys, digestOf, keyText, recordOf } from './store-contract-records.ts';
 import type { WithStore } from './store-contract.ts';
 import type { Store } from './store.ts';
@@ -181,6 +183,47 @@ export function contractOfMerging(withStore: WithStore): void {
     assert.ok(results.every((result) => result.changed));
     for (const record of records) await assertHolds(store, record);
   });
+
+  withStore('records merged at once are each judged by themselves', async (store, harness) => {
+    const held = recordOf({ key: 'held', value: 'held', wallMs: 5_000 });
+    await store.merge(held);
+    const older = recordOf({ key: 'held', value: 'older', wallMs: 4_000 });
+    const first = recordOf({ key: 'a', value: 'first', wallMs: 1_000 });
+    const second = recordOf({ key: 'a', value: 'second', wallMs: 2_000 });
+    const other = recordOf({ key: 'b', value: 'other' });
+    const outcomes = await store.mergeAll([older, first, second, first, other]);
+    const changed = outcomes.map((outcome) => outcome instanceof Error || outcome.changed);
+    assert.deepEqual(changed, [false, true, true, false, true]);
+    const [ofOlder, , , ofRepeated] = outcomes;
+    assert.ok(ofOlder !== undefined && 'held' in ofOlder);
+    assert.deepEqual(digestOf(ofOlder.held), digestOf(held.version));
+    assert.ok(ofRepeated !== undefined && 'held' in ofRepeated);
+    assert.deepEqual(digestOf(ofRepeated.held), digestOf(second.version));
+    const reopened = await harness.reopen();
+    for (const record of [held, second, other]) await assertHolds(reopened, record);
+    assert.deepEqual(await reopened.mergeAll([]), []);
+  });
+
+  withStore(
+    'of records merged at once one that is refused leaves the others alone',
+    async (store, harness) => {
+      const floorMs = 10_000;
+      const stale = recordOf({ key: 'a', value: 'stale', wallMs: floorMs - 1 });
+      const { token } = stale;
+      await store.raiseFloors([{ partition: partitionOf(token, harness.partitions), floorMs }]);
+      store.setRefill(partitionOf(token, harness.partitions), false);
+      const fine = recordOf({ key: 'b', value: 'fine', wallMs: floorMs + 1 });
+      const also = recordOf({ key: 'a', value: 'also', wallMs: floorMs + 1 });
+      const outcomes = await store.mergeAll([fine, stale, also]);
+      const [ofFine, ofStale, ofAlso] = outcomes;
+      assert.ok(ofStale instanceof StoreError);
+      assert.equal(ofStale.code, 'STALE_VERSION');
+      for (const outcome of [ofFine, ofAlso]) {
+        assert.ok(outcome !== undefined && 'changed' in outcome && outcome.changed);
+      }
+      for (const record of [fine, also]) await assertHolds(store, record);
+    },
+  );
 
   withStore('any order, repeats included, ends in the same bytes', async (store) => {
     let run = 0;

@@ -124,8 +124,8 @@ export function contractOfStatus(withStore: WithStore): void {
     await store.close();
     await store.close();
     const uses: (() => Promise<unknown>)[] = [
-      () => store.get(record.key, record.token),
-      () => store.digest(record.key, record.token),
+      async () => await store.get(record.key, record.token),
+      async () => await store.digest(record.key, record.token),
       () => store.merge(recordOf({ key: 'a', wallMs: 2_000 })),
       () => store.merge(record),
       () => store.scan({ limit: 1 }),

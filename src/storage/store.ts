@@ -8,6 +8,8 @@
  */
 
 import type { NodeId } from '../core/config.ts';
+import type { StoreError } from '../core/errors.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
@@ -166,10 +168,13 @@ export interface ScrubOptions {
 }
 
 export interface Store {
-  /** The record under a key, verified. Throws `RECORD_CORRUPT` or `DISK_READ_FAILED`, never a guess. */
-  get(key: Uint8Array, token: Token): Promise<StoredRecord | undefined>;
-  /** What merging needs to know of a key, without reading its value. */
-  digest(key: Uint8Array, token: Token): Promise<VersionDigest | undefined>;
+  /**
+   * The record under a key, verified: at once where that needs no wait. Rejects with `RECORD_CORRUPT` or `DISK_READ_FAILED`,
+   * never a guess; throws nothing.
+   */
+  get(key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined>;
+  /** What merging needs to know of a key, without reading its value; answers as `get` does. */
+  digest(key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined>;
   /**
    * Merges a record into the store's own space and resolves once the result is as durable as configured
    * (also when nothing changed: what it lost against is durable then). Rejects with `DISK_FULL`,
@@ -179,6 +184,8 @@ export interface Store {
    * The record's bytes must not change until then.
    */
   merge(record: StoredRecord): Promise<MergeResult>;
+  /** The same for each of many records, which wait together; what one is refused for stands in its place. */
+  mergeAll(records: readonly StoredRecord[]): Promise<readonly (MergeResult | StoreError)[]>;
   /** Pages through the own space; without a cursor from the start. `partition` restricts it to one. */
   scan(options: {
     readonly after?: ScanCursor | undefined;
