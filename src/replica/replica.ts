@@ -30,6 +30,8 @@ export class Replica {
   readonly #config: NodeConfig;
   readonly #store: Store;
   readonly #placement: PlacementTable;
+  /** For each partition 1 if this node owns it, which every request asks. */
+  readonly #owned: Uint8Array;
   readonly #clock: NodeClock;
   readonly #checksum: Checksum;
   readonly #observer: Observer;
@@ -55,6 +57,10 @@ export class Replica {
     this.arrivals = new ArrivalMemory(options.config.members.map(({ id }) => id));
     this.#store = options.store;
     this.#placement = options.placement;
+    const { partitions } = options.placement;
+    this.#owned = Uint8Array.from({ length: partitions }, (_, partition) =>
+      Number(options.placement.owners(partition).includes(options.config.id)),
+    );
     this.#clock = options.clock;
     this.#checksum = options.checksum;
     this.#observer = options.observer;
@@ -209,7 +215,9 @@ export class Replica {
   }
 
   owns(token: Token, node: NodeId = this.#config.id): boolean {
-    return this.#placement.owners(partitionOf(token, this.#placement.partitions)).includes(node);
+    const partition = partitionOf(token, this.#placement.partitions);
+    if (node === this.#config.id) return this.#owned[partition] === 1;
+    return this.#placement.owners(partition).includes(node);
   }
 
   /** Throws the reason why a record must not be stored here. */

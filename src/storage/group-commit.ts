@@ -89,7 +89,7 @@ export class GroupCommit {
       follows === 'nothing' && length <= limits.batchCopyBytesMax
         ? this.#firstPassable()
         : this.#queue.length;
-    const before = this.#queue[at - 1];
+    const before = at === 0 ? undefined : this.#queue[at - 1];
     if (before instanceof Batch && before.hasRoomFor(length)) return before;
     const batch = new Batch({ checksum: this.#options.checksum, buffer: this.#buffers.take() });
     for (const passed of this.#queue.slice(at)) if (passed instanceof Batch) passed.overtakenBy++;

@@ -3,7 +3,7 @@
  *
  * Equal tokens are not equal keys. But a dot names one write, and that write has one key: whoever remembers the key of
  * a token *and* a version knows the key of the index slot that has both. What is remembered can't go stale, so nothing
- * is ever taken out; an entry takes the place of whatever had its slot. Bounded and off the heap like
+ * is ever taken out; an entry takes the place of whatever had its slot, in a set of a few. Bounded and off the heap like
  * `replica/arrival-memory.ts`. Long keys are not kept: reading one back costs less than what their size costs anyway.
  */
 
@@ -14,6 +14,8 @@ import type { PartitionIndex } from './partition-index.ts';
 /** Token, time, actor, length, checksum. */
 const metaWords = 6;
 const keyBytesMax = 44;
+/** Slots of a set, of which a token may have any: with one, a third of the keys of a memory half full would displace each other. */
+const ways = 4;
 /** Slots at first: enough for a node in a simulation, of which thousands start. */
 const slotsMin = 256;
 
@@ -23,6 +25,7 @@ export class KeyMemory {
   #meta: Uint32Array;
   #keys: Uint8Array;
   #taken = 0;
+  #turn = 0;
 
   /** `slotsMax` is a power of two. */
   constructor(slotsMax: number = limits.keysRemembered) {
@@ -38,7 +41,7 @@ export class KeyMemory {
     const length = key.length;
     if (length > keyBytesMax) return;
     if (2 * this.#taken > this.#mask && this.#mask + 1 < this.#slotsMax) this.#grow();
-    const slot = entry.tokenLow & this.#mask;
+    const slot = this.#slotFor(entry.tokenHigh, entry.tokenLow);
     const meta = this.#meta;
     const at = slot * metaWords;
     if (meta[at + 4] === 0) this.#taken++;
@@ -57,15 +60,15 @@ export class KeyMemory {
   isKeyAt(table: PartitionIndex, indexSlot: number, key: Uint8Array): boolean {
     const length = key.length;
     if (length > keyBytesMax) return false;
+    const high = table.tokenHighAt(indexSlot);
     const low = table.tokenLowAt(indexSlot);
-    const slot = low & this.#mask;
+    const slot = this.#slotOf(high, low);
+    if (slot < 0) return false;
     const meta = this.#meta;
     const at = slot * metaWords;
     const wallMs = table.wallMsAt(indexSlot);
     if (
       meta[at + 4] !== lengthWord(wallMs, length) ||
-      meta[at] !== table.tokenHighAt(indexSlot) ||
-      meta[at + 1] !== low ||
       meta[at + 2] !== wallMs >>> 0 ||
       meta[at + 3] !== actorWord(table.counterAt(indexSlot), table.actorAt(indexSlot)) ||
       meta[at + 5] !== table.checksumAt(indexSlot)
@@ -78,7 +81,30 @@ export class KeyMemory {
     return true;
   }
 
-  /** Twice the slots; what has the same slot still is what came later. */
+  /** The slot of its set that has a token, or -1. */
+  #slotOf(high: number, low: number): number {
+    const meta = this.#meta;
+    const first = low & this.#mask & -ways;
+    for (let slot = first; slot < first + ways; slot++) {
+      const at = slot * metaWords;
+      if (meta[at + 1] === low && meta[at] === high && meta[at + 4] !== 0) return slot;
+    }
+    return -1;
+  }
+
+  /** The slot that has a token, or else a free one of its set, or else the one whose turn it is to be forgotten. */
+  #slotFor(high: number, low: number): number {
+    const known = this.#slotOf(high, low);
+    if (known >= 0) return known;
+    const first = low & this.#mask & -ways;
+    for (let slot = first; slot < first + ways; slot++) {
+      if (this.#meta[slot * metaWords + 4] === 0) return slot;
+    }
+    this.#turn = (this.#turn + 1) & (ways - 1);
+    return first + this.#turn;
+  }
+
+  /** Twice the slots; nothing is forgotten, as every set becomes two. */
   #grow(): void {
     const meta = this.#meta;
     const keys = this.#keys;
@@ -88,7 +114,7 @@ export class KeyMemory {
     this.#keys = new Uint8Array(slots * keyBytesMax);
     for (let at = 0; at < meta.length; at += metaWords) {
       if (meta[at + 4] === 0) continue;
-      const slot = (meta[at + 1] ?? 0) & this.#mask;
+      const slot = this.#slotFor(meta[at] ?? 0, meta[at + 1] ?? 0);
       const start = (at / metaWords) * keyBytesMax;
       this.#meta.set(meta.subarray(at, at + metaWords), slot * metaWords);
       this.#keys.set(keys.subarray(start, start + keyBytesMax), slot * keyBytesMax);
