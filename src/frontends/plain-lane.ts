@@ -41,10 +41,12 @@ export class PlainLane {
   /** A reply has been written and has not left yet. */
   #flushing = false;
   #bodyBytes = 0;
+  readonly #keepAlive: string;
 
   constructor(socket: Socket, options: PlainLaneOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#keepAlive = keepAliveFor(options.keepAliveMs);
     socket.setNoDelay(true);
     socket.setTimeout(options.keepAliveMs);
     socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
@@ -81,7 +83,7 @@ export class PlainLane {
     this.#settle();
     const { load } = this.#options.context;
     const closes = load.stopping;
-    this.#write(headOf(status, headers, closes ? closing : this.#keepAlive()), body);
+    this.#write(headOf(status, headers, closes ? closing : this.#keepAlive), body);
     if (this.#socket.writableLength === 0) return this.#replied(closes);
     this.#flushing = true;
     const queuedBytes = body.length + replyOverheadBytes;
@@ -97,10 +99,6 @@ export class PlainLane {
       if (!this.#leaving) this.#socket.resume();
       this.#replied(closes);
     });
-  }
-
-  #keepAlive(): string {
-    return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(this.#options.keepAliveMs / 1_000)}\r\n`;
   }
 
   #write(head: string, body: Uint8Array | string): void {
@@ -243,6 +241,27 @@ class PlainExchange implements KeyExchange {
 
 const closing = 'Connection: close\r\n';
 
+/** All connections have the same: it is made once. */
+let keepAlive = { ms: -1, text: '' };
+
+function keepAliveFor(ms: number): string {
+  if (keepAlive.ms !== ms) {
+    keepAlive = { ms, text: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(ms / 1_000)}\r\n` };
+  }
+  return keepAlive.text;
+}
+
+const statusLines = new Map<number, string>();
+
+function statusLineOf(status: number): string {
+  let line = statusLines.get(status);
+  if (line === undefined) {
+    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
+    statusLines.set(status, line);
+  }
+  return line;
+}
+
 /** Dates are said to the second, so one is good for all replies of that second. */
 let dateSecond = 0;
 let dateLine = '';
@@ -257,7 +276,7 @@ function dateLineNow(): string {
 }
 
 function headOf(status: number, headers: readonly OutgoingHttpHeader[], connection: string): string {
-  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
+  let head = statusLineOf(status);
   for (let index = 0; index < headers.length; index += 2) {
     head += `${String(headers[index])}: ${String(headers[index + 1])}\r\n`;
   }
