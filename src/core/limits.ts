@@ -138,6 +138,12 @@ export const limits = {
   logQueueBytesMax: 128 * mebibyte,
   /** Entries of one group commit: one write and one sync. A longer one goes by itself, and the short need not wait for it. */
   batchBytesMax: 1 * mebibyte,
+  /**
+   * Where so many share a sync the next one waits this long for more: fewer syncs and replies for each write. As many
+   * arrive within that time on a node whose processor is the limit, so nobody waits for nothing.
+   */
+  commitDelayFromEntries: 16,
+  commitDelayMs: 1,
   /** Batches of short entries that may pass a long one: then it has waited long enough. */
   longBatchOvertakenMax: 8,
   /** The holder of a data directory rewrites its lock file this often: 200 bytes, so often is cheap. */

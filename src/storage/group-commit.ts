@@ -125,7 +125,13 @@ export class GroupCommit {
     if (next instanceof Batch) await this.#commit(next);
     else await next();
     // Those who were just answered may write again in this turn: they then share the next sync.
-    this.#options.clock.nextTurn(() => void this.#run());
+    const { clock } = this.#options;
+    const runNext = (): void => void this.#run();
+    if (next instanceof Batch && next.count >= limits.commitDelayFromEntries && this.#queue.length <= 1) {
+      clock.startTimer(limits.commitDelayMs, runNext);
+    } else {
+      clock.nextTurn(runNext);
+    }
   }
 
   async #commit(batch: Batch): Promise<void> {
