@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { startHarness, type Reply } from './test-harness.ts';
+import { requestText, startHarness, type Reply } from './test-harness.ts';
 
 const dot = { wallMs: 5, counter: 1, actor: 'n2.x' };
 const json = { Accept: 'application/json' };
@@ -237,6 +237,31 @@ test('a read without its quorum is unavailable, with how many answered', async (
   assert.equal(reply.status, 503);
   assert.equal(reply.headers['retry-after'], '1');
   assert.deepEqual(jsonOf(reply), { code: 'QUORUM_NOT_MET', message: 'm', answered: 1, required: 2 });
+});
+
+test('plain requests of several connections that arrive in one turn go to the store together, others alone', async (t) => {
+  const { connect, node, sockets } = await startHarness(t);
+  const clients = await Promise.all([connect(), connect(), connect(), connect()]);
+  for (const client of clients) {
+    client.send(requestText('GET', '/kv/none'));
+    assert.equal((await client.reply()).status, 404);
+  }
+  node.gathered.length = 0;
+  const body = 'value';
+  const requests = [
+    requestText('PUT', '/kv/a', { body }),
+    requestText('PUT', '/kv/b?ttl=60000', { body }),
+    requestText('PUT', '/kv/c?w=1', { body }),
+    requestText('PUT', '/kv/d', { body, headers: { 'X-Causal-Context': '1-0-n1' } }),
+  ];
+  for (const [index, request] of requests.entries()) sockets[index]?.emit('data', request);
+  for (const client of clients) assert.equal((await client.reply()).status, 204);
+  assert.deepEqual(node.gathered, [2]);
+  for (const [index, key] of ['a', 'b', 'c?r=1', 'd'].entries()) {
+    sockets[index]?.emit('data', requestText('GET', `/kv/${key}`));
+  }
+  for (const client of clients) assert.equal((await client.reply()).body.toString(), body);
+  assert.deepEqual(node.gathered, [2, 3]);
 });
 
 test('what a node throws becomes a reply, and a write of it is unknown', async (t) => {

@@ -22,6 +22,8 @@ export interface Harness {
   readonly node: MemoryNode;
   readonly frontend: HttpFrontend;
   readonly port: number;
+  /** The connections that were handed over, in the order of their first bytes. */
+  readonly sockets: readonly Socket[];
   /** Counters of the observer, by name. */
   readonly counts: ReadonlyMap<string, number>;
   /** What was logged, a line each. */
@@ -46,6 +48,7 @@ export async function startHarness(
   const node = new MemoryNode();
   const counts = new Map<string, number>();
   const logged: string[] = [];
+  const sockets: Socket[] = [];
   const frontend = createHttpFrontend({
     node,
     config: { valueBytesMax: 1 << 20, ...config, limits: { lingerMs: 100, ...config.limits } },
@@ -67,6 +70,7 @@ export async function startHarness(
     socket.once('data', (first: Buffer) => {
       socket.pause();
       socket.unshift(first);
+      sockets.push(socket);
       frontend.accept(socket);
       socket.resume();
     });
@@ -93,7 +97,7 @@ export async function startHarness(
     for (const client of clients) client.close();
     await stop();
   });
-  return { node, frontend, port, counts, logged, connect: connectClient, request, stop };
+  return { node, frontend, port, sockets, counts, logged, connect: connectClient, request, stop };
 }
 
 /** A request as bytes, `Host` and `Content-Length` added. */

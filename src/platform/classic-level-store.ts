@@ -145,6 +145,7 @@ interface Parts {
 }
 
 class ClassicLevelStore implements Store {
+  readonly acknowledgesSynced: boolean;
   readonly #parts: Parts;
   readonly #underWay = new Set<Promise<unknown>>();
   #size: DatabaseSize;
@@ -152,6 +153,7 @@ class ClassicLevelStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
+    this.acknowledgesSynced = parts.options.durability.mode === 'always';
     this.#parts = parts;
     this.#size = parts.size;
   }

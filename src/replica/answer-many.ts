@@ -1,11 +1,11 @@
 /**
- * A replica's answers to many reads or writes at once: each is judged by itself, as if it had come alone.
+ * A replica's answers to many reads at once: each is judged by itself, as if it had come alone.
  */
 
 import type { ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
-import type { GetManyAnswer, RefusedRecord } from '../protocol/many-messages.ts';
+import type { GetManyAnswer } from '../protocol/many-messages.ts';
 import type { Replica } from './replica.ts';
 
 /** One answer for each key, in their order; at once unless one of them has to be waited for. Never rejects. */
@@ -30,13 +30,6 @@ export function getMany(
     }
   }
   return waits === undefined ? answers : Promise.all(waits).then(() => answers);
-}
-
-/** For each of `count` records why it was refused, or undefined. */
-export function codesOf(refusals: readonly RefusedRecord[], count: number): (ErrorCode | undefined)[] {
-  const codes = new Array<ErrorCode | undefined>(count).fill(undefined);
-  for (const { index, code } of refusals) codes[index] = code;
-  return codes;
 }
 
 /** Answers for a peer: records that have no room in one message are refused, and asked for by themselves. */

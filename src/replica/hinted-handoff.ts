@@ -14,7 +14,7 @@ import { limits } from '../core/limits.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Store } from '../storage/store.ts';
-import { codesOf } from './answer-many.ts';
+import { cutIntoBatches } from './record-batches.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
 import { HandoffPace } from './handoff-pace.ts';
@@ -131,8 +131,7 @@ export class HintedHandoff {
   ): Promise<readonly (ErrorCode | undefined)[] | string> {
     const { calls, config, replica } = this.#coordination;
     if (target === config.id) {
-      const refusals = await replica.putAll(records, replica.arrivals.originOf('handoff', target));
-      return codesOf(refusals, records.length);
+      return await replica.takeOver(records, replica.arrivals.originOf('handoff', target));
     }
     const timeoutMs = config.timing.requestTimeoutMs;
     const result = await calls.askOne(target, { kind: 'merge', timeoutMs, records }, timeoutMs);
@@ -155,26 +154,4 @@ export class HintedHandoff {
     }
     return pauseMs;
   }
-}
-
-/** Batches of at most so many records and bytes; a longer record goes by itself. */
-function cutIntoBatches(
-  records: readonly StoredRecord[],
-  limit: { readonly recordsMax: number; readonly bytesMax: number },
-): StoredRecord[][] {
-  const batches: StoredRecord[][] = [];
-  let batch: StoredRecord[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const isFull = batch.length >= limit.recordsMax || bytes + record.bytes.length > limit.bytesMax;
-    if (isFull && batch.length > 0) {
-      batches.push(batch);
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(record);
-    bytes += record.bytes.length;
-  }
-  if (batch.length > 0) batches.push(batch);
-  return batches;
 }

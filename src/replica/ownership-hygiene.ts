@@ -13,8 +13,10 @@ import type { StoredRecord } from '../core/record.ts';
 import type { TokenRange } from '../core/token.ts';
 import type { Store } from '../storage/store.ts';
 import { BackgroundTask } from './background-task.ts';
-import { sendRecord, type Coordination } from './coordination.ts';
+import type { Coordination } from './coordination.ts';
 import type { HealingPace } from './healing-pace.ts';
+import { cutIntoBatches } from './record-batches.ts';
+import type { CallResult } from './remote-calls.ts';
 
 /** How often foreign partitions are looked for; what is refused or unreachable is tried again then. */
 const lookMs = 10_000;
@@ -114,55 +116,59 @@ export class OwnershipHygiene {
     owners: readonly NodeId[],
     signal: AbortSignal,
   ): Promise<void> {
-    for (let from = 0; from < records.length; from += limits.healingMergesPerTurn) {
+    const { config } = this.#coordination;
+    const bytesMax = Math.min(limits.hintReplayFrameBytes, config.valueBytesMax);
+    for (const batch of cutIntoBatches(records, { recordsMax: limits.healingMergesPerTurn, bytesMax })) {
       if (signal.aborted) return;
-      const some = records.slice(from, from + limits.healingMergesPerTurn);
-      await Promise.all(some.map((record) => this.#handOverRecord(record, owners, signal)));
+      const kept = await this.#keptBy(batch, owners, signal);
+      const given = batch.filter((_, index) => kept[index] !== true);
+      await Promise.all(given.map((record) => this.#store.removeRecord(record)));
+      this.#handedOver += given.length;
+      this.#coordination.observer.count('ownership.handed-over', given.length);
     }
   }
 
-  async #handOverRecord(record: StoredRecord, owners: readonly NodeId[], signal: AbortSignal): Promise<void> {
-    const refusal = await this.#refusalOf(record, owners, signal);
-    if (refusal !== undefined) {
-      this.#lastError = refusal;
-      return;
-    }
-    await this.#store.removeRecord(record);
-    this.#handedOver += 1;
-    this.#coordination.observer.count('ownership.handed-over');
-  }
-
-  /** Why not every owner has the record durable; undefined when all do. */
-  #refusalOf(
-    record: StoredRecord,
+  /** Hands records to all owners; true for those that not every one of them has synced: they stay here. */
+  #keptBy(
+    records: readonly StoredRecord[],
     owners: readonly NodeId[],
     signal: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<readonly boolean[]> {
+    const kept = records.map(() => false);
     return new Promise((resolve) => {
-      const waiting = new Set(owners);
-      const onAbort = (): void => resolve('this node is stopping');
-      signal.addEventListener('abort', onAbort, { once: true });
-      const end = (refusal: string | undefined): void => {
+      let waiting = owners.length;
+      const end = (): void => {
         signal.removeEventListener('abort', onAbort);
-        resolve(refusal);
+        resolve(kept);
       };
-      sendRecord(this.#coordination, {
-        record,
-        holders: owners,
-        hintFor: undefined,
-        fresh: false,
-        timeoutMs: this.#coordination.config.timing.requestTimeoutMs,
-        onResult: (owner, result) => {
-          // Below the stability floor all owners agreed, without this version.
-          const isPast = result.kind === 'refused' && result.code === 'STALE_VERSION';
-          if (result.kind !== 'stored' && !isPast) {
-            end(`${owner} did not take a record: ${result.kind === 'refused' ? result.code : result.kind}`);
-            return;
+      const onAbort = (): void => {
+        kept.fill(true);
+        this.#lastError = 'this node is stopping';
+        end();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const timeoutMs = this.#coordination.config.timing.requestTimeoutMs;
+      this.#coordination.calls.ask(
+        owners,
+        { kind: 'merge', timeoutMs, records },
+        timeoutMs,
+        (owner, result) => {
+          for (const [index, refusal] of refusalsIn(result, records.length).entries()) {
+            // Below the stability floor all owners agreed, without this version.
+            if (refusal === undefined || refusal === 'STALE_VERSION') continue;
+            kept[index] = true;
+            this.#lastError = `${owner} did not take a record: ${refusal}`;
           }
-          waiting.delete(owner);
-          if (waiting.size === 0) end(undefined);
+          if (--waiting === 0) end();
         },
-      });
+      );
     });
   }
+}
+
+/** For each of so many records why an owner has not said that it has it; undefined where it has. */
+function refusalsIn(result: CallResult, records: number): readonly (string | undefined)[] {
+  if (result.kind === 'merged' && result.refusals.length === records) return result.refusals;
+  const reason = result.kind === 'refused' ? result.code : result.kind;
+  return new Array<string>(records).fill(reason);
 }

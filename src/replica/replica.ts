@@ -9,7 +9,7 @@
 import { isMember, type NodeConfig, type NodeId } from '../core/config.ts';
 import type { Checksum } from '../core/crc32.ts';
 import type { Dot } from '../core/dot.ts';
-import { assert, errorCodeOf, errorMessageOf, StoreError } from '../core/errors.ts';
+import { assert, errorCodeOf, errorMessageOf, StoreError, type ErrorCode } from '../core/errors.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { PlacementTable } from '../core/placement.ts';
 import { verifyRecord, type StoredRecord, type VersionDigest } from '../core/record.ts';
@@ -125,6 +125,25 @@ export class Replica {
     return refusals;
   }
 
+  /**
+   * Merges records whose giver lets go of them then, and says for each why it was refused. They are synced at every level of
+   * durability: a hint or a copy that was on a disk must not end in memory alone. Never throws.
+   */
+  async takeOver(
+    records: readonly StoredRecord[],
+    origin: ArrivalOrigin,
+  ): Promise<(ErrorCode | undefined)[]> {
+    const codes = new Array<ErrorCode | undefined>(records.length).fill(undefined);
+    for (const { index, code } of await this.putAll(records, origin)) codes[index] = code;
+    if (this.#store.acknowledgesSynced) return codes;
+    try {
+      await this.#store.sync();
+    } catch (error) {
+      codes.fill(this.#refuse('replica.put-refused', error).code);
+    }
+    return codes;
+  }
+
   /** Stores without the checks: for a record that this very node has just stamped or checked. */
   async store(record: StoredRecord, hintFor: NodeId | undefined, origin: ArrivalOrigin): Promise<void> {
     try {
@@ -181,8 +200,12 @@ export class Replica {
     );
   }
 
-  /** The owner has acknowledged the record after all: the hint that was kept here meanwhile is not needed. */
+  /**
+   * The owner has acknowledged the record after all: the hint that was kept here meanwhile is not needed. Unless that
+   * acknowledgement was for a copy that is not synced: then the hint is handed over like any other.
+   */
   async cancelHint(owner: NodeId, record: StoredRecord): Promise<void> {
+    if (!this.#store.acknowledgesSynced) return;
     try {
       await this.#store.removeHint(owner, record);
       this.#observer.count('hints.cancelled');

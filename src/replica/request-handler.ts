@@ -16,7 +16,7 @@ import type { PeerIdentity, Transport } from '../ports/transport.ts';
 import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
 import type { GetManyAnswer } from '../protocol/many-messages.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
-import { codesOf, getMany, withinOneMessage } from './answer-many.ts';
+import { getMany, withinOneMessage } from './answer-many.ts';
 import type { HealingDesk } from './healing-desk.ts';
 import type { NodeClock } from './node-clock.ts';
 import type { RemoteCalls } from './remote-calls.ts';
@@ -137,8 +137,8 @@ export class RequestHandler {
       }
       case 'merge':
         return this.#replica
-          .putAll(request.records, this.#replica.arrivals.originOf('handoff', from.id))
-          .then((refusals) => ({ kind: 'merged', refusals: codesOf(refusals, request.records.length) }));
+          .takeOver(request.records, this.#replica.arrivals.originOf('handoff', from.id))
+          .then((refusals) => ({ kind: 'merged', refusals }));
       case 'floor-report':
       case 'raise-floors':
         return this.#floor.answer(request);

@@ -41,6 +41,10 @@ export class NarratedStore implements Store {
     this.#listeners = listeners;
   }
 
+  get acknowledgesSynced(): boolean {
+    return this.#store.acknowledgesSynced;
+  }
+
   async merge(record: StoredRecord): Promise<MergeResult> {
     const result = await this.#store.merge(record);
     this.#tellMerged(record, result);

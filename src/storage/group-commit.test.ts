@@ -228,6 +228,7 @@ describe('group commit', () => {
     const commit = new GroupCommit({
       clock: testClock,
       checksum: () => 0,
+      syncsEach: true,
       write: async () => {
         await gate.promise;
         return { segment, offset: 0 };
@@ -246,6 +247,54 @@ describe('group commit', () => {
     assert.equal(settled, 3, 'each is longer than a batch and so goes alone');
     append();
     await commit.drained();
+  });
+
+  test('where many share a sync the next waits a moment for more, and a lone writer does not', async () => {
+    const timers: { readonly delayMs: number; readonly fire: () => void }[] = [];
+    const clock: Clock = {
+      ...testClock,
+      startTimer: (delayMs, fire) => {
+        timers.push({ delayMs, fire });
+        return () => undefined;
+      },
+    };
+    const disk = new SimDisk();
+    const store = await openTestStore(disk.session(), { clock });
+    const many = recordsOf(limits.commitDelayFromEntries);
+    await Promise.all(many.slice(1).map((record) => store.merge(record)));
+    assert.equal(timers.length, 0);
+    await Promise.all(many.map((record) => store.merge(recordOf({ key: record.key, wallMs: 2_000 }))));
+    assert.deepEqual(
+      timers.map(({ delayMs }) => delayMs),
+      [limits.commitDelayMs],
+    );
+    let syncs = 0;
+    disk.beforeOperation = (operation) => {
+      if (operation === 'sync') syncs++;
+    };
+    const waiting = [store.merge(recordOf({ key: 'one' }))];
+    await nextTurn();
+    waiting.push(store.merge(recordOf({ key: 'two' })));
+    await nextTurn();
+    assert.equal(syncs, 0);
+    timers[0]?.fire();
+    await Promise.all(waiting);
+    assert.equal(syncs, 1);
+    await store.merge(recordOf({ key: 'lone' }));
+    assert.equal(timers.length, 1);
+    await store.close();
+  });
+
+  test('where no batch is synced none waits for more', async () => {
+    const clock: Clock = {
+      ...testClock,
+      startTimer: () => assert.fail('nothing to wait for'),
+    };
+    const durability = { mode: 'never' } as const;
+    const store = await openTestStore(new SimDisk(), { clock, durability });
+    await Promise.all(recordsOf(2 * limits.commitDelayFromEntries).map((record) => store.merge(record)));
+    await store.merge(recordOf({ key: 'another' }));
+    await store.close();
   });
 
   test('a record over the size limit is refused at once', async () => {

@@ -2,7 +2,8 @@
  * Group commit: one batch is on its way to the disk, the next fills meanwhile (DeWitt et al. 1984).
  *
  * Entries become visible only after their batch is as durable as configured, in batch order. An
- * idle log commits at the end of the turn, so that all that one turn produced shares one sync.
+ * idle log commits at the end of the turn, so that all that one turn produced shares one sync. Where many have shared one
+ * the next waits a moment for more (PostgreSQL's `commit_delay`): a lone writer never waits.
  *
  * A long value goes by itself, and short entries pass those that are not begun, a few batches of them at most: order
  * between keys means nothing. An entry never passes one that it was decided against.
@@ -19,6 +20,8 @@ import { batchHeaderBytes } from './segment-format.ts';
 export interface GroupCommitOptions {
   readonly clock: Clock;
   readonly checksum: Checksum;
+  /** Whether each batch is synced, which is what sharing one spares. */
+  readonly syncsEach: boolean;
   /** Writes a batch, or rejects with a `StoreError`. */
   readonly write: (batch: Batch) => Promise<BatchPlace>;
   /** Makes a batch visible, and resolves those who wait for it. */
@@ -127,7 +130,8 @@ export class GroupCommit {
     // Those who were just answered may write again in this turn: they then share the next sync.
     const { clock } = this.#options;
     const runNext = (): void => void this.#run();
-    if (next instanceof Batch && next.count >= limits.commitDelayFromEntries && this.#queue.length <= 1) {
+    const isShared = next instanceof Batch && next.count >= limits.commitDelayFromEntries;
+    if (isShared && this.#options.syncsEach && this.#queue.length <= 1) {
       clock.startTimer(limits.commitDelayMs, runNext);
     } else {
       clock.nextTurn(runNext);

@@ -3,9 +3,9 @@
  * memory says where in it the newest version of each key lies (Sheehy & Smith, "Bitcask", 2010;
  * Rosenblum & Ousterhout, "The design and implementation of a log-structured file system", 1992).
  *
- * This file only puts the parts together: `appender.ts` decides and stages, `group-commit.ts` and `log-writer.ts` make durable,
- * `log-index.ts` finds, `log-reader.ts`, `token-scan.ts` and `tree-reader.ts` read, `recovery.ts` starts, `maintenance.ts` keeps
- * it small and quick to start. Simplified: all segments stay open, and all of the index stays in memory.
+ * This file puts the parts together: `appender.ts` decides and stages, `group-commit.ts` and `log-writer.ts` make durable, `log-index.ts`
+ * finds, `log-reader.ts`, `token-scan.ts` and `tree-reader.ts` read, `recovery.ts` starts, `maintenance.ts` keeps it small.
+ * Simplified: all segments stay open, and all of the index stays in memory.
  */
 
 import type { NodeId } from '../core/config.ts';
@@ -67,6 +67,7 @@ export async function openLogStore(options: LogStoreOptions): Promise<LogStore> 
 }
 
 export class LogStore implements Store {
+  readonly acknowledgesSynced: boolean;
   readonly #quarantine: Quarantine;
   readonly #index: LogIndex;
   readonly #entries: EntryReader;
@@ -92,9 +93,9 @@ export class LogStore implements Store {
     quarantine: Quarantine,
     floors: StabilityFloors,
   ) {
-    const { clock, checksum } = options;
-    const { index, reader } = recovered;
+    const { clock, checksum, index, reader } = { ...options, ...recovered };
     const segmentBytesMax = options.segmentBytesMax ?? limits.segmentBytesDefault;
+    this.acknowledgesSynced = options.durability.mode === 'always';
     this.#observer = options.observer;
     this.#quarantine = quarantine;
     this.#index = index;
@@ -117,6 +118,7 @@ export class LogStore implements Store {
     this.#commit = new GroupCommit({
       clock,
       checksum,
+      syncsEach: this.acknowledgesSynced,
       write: (batch) => this.#writer.write(batch),
       onDurable: (batch, place) => this.#settle(batch, place),
       onRefused: (batch, error) => this.#appender.refuse(batch, error),
@@ -251,11 +253,9 @@ export class LogStore implements Store {
   }
 
   hints(): readonly HintSummary[] {
-    const summaries: HintSummary[] = [];
-    for (const [target, space] of this.#index.hints) {
-      if (space.keys > 0) summaries.push({ target, count: space.keys, bytes: space.bytes });
-    }
-    return summaries;
+    return [...this.#index.hints].flatMap(([target, { keys, bytes }]) =>
+      keys > 0 ? [{ target, count: keys, bytes }] : [],
+    );
   }
 
   floorOf(partition: number): number {
@@ -273,18 +273,17 @@ export class LogStore implements Store {
 
   async dropStrays(partition: number, strays: readonly SummedVersion[]): Promise<number> {
     this.#checkWritable();
-    const [index, entries] = [this.#index, this.#entries];
-    const [appender, floors] = [this.#appender, this.#floors];
+    const [index, entries, appender, floors] = [this.#index, this.#entries, this.#appender, this.#floors];
     return await dropStrays({ index, entries, appender, floors }, partition, strays);
   }
 
   async replaceDamaged(damaged: DamagedVersion, records: readonly StoredRecord[]): Promise<boolean> {
     this.#checkWritable();
     const [index, reader, appender, floors] = [this.#index, this.#reader, this.#appender, this.#floors];
-    const isReplaced = await replaceDamaged({ index, reader, appender, floors }, damaged, records);
+    if (!(await replaceDamaged({ index, reader, appender, floors }, damaged, records))) return false;
     // The log can't tell a replay to forget what it can't read: the checkpoint does.
-    if (isReplaced) await this.#maintenance.checkpoint();
-    return isReplaced;
+    await this.#maintenance.checkpoint();
+    return true;
   }
 
   async oldestHint(): Promise<OldestHint | undefined> {

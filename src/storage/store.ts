@@ -168,6 +168,8 @@ export interface ScrubOptions {
 }
 
 export interface Store {
+  /** Whether what is acknowledged has been synced; false at the levels `interval` and `never`, until `sync`. */
+  readonly acknowledgesSynced: boolean;
   /**
    * The record under a key, verified: at once where that needs no wait. Rejects with `RECORD_CORRUPT` or `DISK_READ_FAILED`,
    * never a guess; throws nothing.

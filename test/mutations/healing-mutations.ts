@@ -95,8 +95,8 @@ export const healingMutations: readonly Mutation[] = [
     name: 'handed-over-only-when-all-owners-have-it',
     promise: 'a node that holds what others own forgets it only after every owner has it durable',
     file: 'src/replica/ownership-hygiene.ts',
-    find: 'if (waiting.size === 0) end(undefined);',
-    replace: 'if (waiting.size < owners.length) end(undefined);',
+    find: 'if (--waiting === 0) end();',
+    replace: 'end();',
     tests: ['src/replica/ownership-hygiene.test.ts'],
   },
   {

@@ -24,11 +24,8 @@ export const storageMutations: readonly Mutation[] = [
     name: 'losing-merge-waits',
     promise: 'a merge that lost is answered only when what it lost against is durable',
     file: 'src/storage/appender.ts',
-    find: `    this.#operations++;
-    await entry.batch.whenSettled();
-    return { changed: false, held: entry.version };`,
-    replace: `    this.#operations++;
-    return { changed: false, held: entry.version };`,
+    find: 'entry.batch.whenSettled().then(',
+    replace: 'Promise.resolve().then(',
     tests: ['src/storage/group-commit.test.ts'],
   },
   {
@@ -190,8 +187,8 @@ export const storageMutations: readonly Mutation[] = [
     name: 'unreadable-looked-at-again',
     promise: 'a version that could not be read once is told when it can be',
     file: 'src/storage/log-reader.ts',
-    find: 'if (table.isDamagedAt(slot)) return (await this.get(space, key, token))?.version;',
-    replace: "if (table.isDamagedAt(slot)) throw new Error('damaged');",
+    find: 'return this.#getAgain(space, key, token).then((record) => record?.version);',
+    replace: "throw new Error('damaged');",
     tests: ['src/storage/log-disk-failure.test.ts'],
   },
   {
@@ -467,8 +464,9 @@ export const storageMutations: readonly Mutation[] = [
     name: 'replaced-damage-in-a-checkpoint',
     promise: 'what gave way does not come back with a restart',
     file: 'src/storage/log-store.ts',
-    find: 'if (isReplaced) await this.#maintenance.checkpoint();',
-    replace: '',
+    find: `    await this.#maintenance.checkpoint();
+    return true;`,
+    replace: '    return true;',
     tests: ['src/storage/log-store-contract.test.ts'],
   },
   {

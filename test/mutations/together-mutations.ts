@@ -17,9 +17,17 @@ export const togetherMutations: readonly Mutation[] = [
     name: 'together-refusal-is-no-acknowledgement',
     promise: 'an owner that refuses one of many records has acknowledged the others only',
     file: 'src/replica/coordinate-write-many.ts',
-    find: 'if (refused.size > 0 && refused.has(index)) continue;',
+    find: 'if (refused?.has(index) === true) continue;',
     replace: '',
     tests: [together],
+  },
+  {
+    name: 'together-all-durable',
+    promise: 'records that are merged at once are told as durable when all of them are',
+    file: 'src/storage/merge-group.ts',
+    find: 'if (--this.#undecided === 0) this.#resolve(this.#outcomes);',
+    replace: 'this.#resolve(this.#outcomes);',
+    tests: ['src/storage/log-store-contract.test.ts'],
   },
   {
     name: 'together-hints',
