@@ -176,11 +176,14 @@ test('of processes that start at once at most one gets the lock', async () => {
 
 test('a process that ended does not run, nor does a zombie', { skip: linuxOnly }, async () => {
   assert.equal(isRunning(ownIdentity()), true);
-  // The shell becomes `sleep`, which never collects the exit status of the child it inherits.
-  const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+  // The shell becomes `sleep`, which never collects the exit status of the child it inherits; the child ends after that.
+  const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const pid = Number(String(await once(parent.stdout, 'data')));
+  let name = '';
+  while (name !== 'sleep') name = (await readFile(`/proc/${parent.pid}/comm`, 'utf8')).trim();
+  process.kill(pid, 'SIGKILL');
   let stat = '';
   while (!/\) Z /.test(stat)) stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const zombie = { ...ownIdentity(), pid, startTime: stat.split(' ')[21] ?? '' };
