@@ -82,7 +82,6 @@ export class StoreError extends Error {
   }
 }
 
-/** The code of a `StoreError`, or `INTERNAL` for anything else that was thrown. */
 /** The error itself, or one of code `INTERNAL` that has it as its cause. */
 export function storeErrorOf(error: unknown): StoreError {
   return error instanceof StoreError
@@ -90,6 +89,7 @@ export function storeErrorOf(error: unknown): StoreError {
     : new StoreError('INTERNAL', errorMessageOf(error), { cause: error });
 }
 
+/** The code of a `StoreError`, or `INTERNAL` for anything else that was thrown. */
 export function errorCodeOf(error: unknown): ErrorCode {
   return error instanceof StoreError ? error.code : 'INTERNAL';
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { KeyRequest, OnOutcome, ReadOutcome } from '../replica/node-api.ts';
 import { requestText, startHarness, type Reply } from './test-harness.ts';
 
 const dot = { wallMs: 5, counter: 1, actor: 'n2.x' };
@@ -262,6 +263,37 @@ test('plain requests of several connections that arrive in one turn go to the st
   }
   for (const client of clients) assert.equal((await client.reply()).body.toString(), body);
   assert.deepEqual(node.gathered, [2, 3]);
+});
+
+test('of requests that go together one whose outcome cannot be told leaves the others alone', async (t) => {
+  const { connect, node, request, sockets } = await startHarness(t);
+  assert.equal((await request('PUT', '/kv/good', { body: 'value' })).status, 204);
+  const [bad, good] = [await connect(), await connect()];
+  for (const client of [bad, good]) {
+    client.send(requestText('GET', '/kv/none'));
+    assert.equal((await client.reply()).status, 404);
+  }
+  const odd: ReadOutcome = {
+    ...{ kind: 'found', answered: 2, required: 2 },
+    get version(): never {
+      throw new Error('odd');
+    },
+  };
+  const outcomes = new Map([['bad', odd]]);
+  const found = await node.get({ key: Buffer.from('good') });
+  t.mock.method(node.together, 'get', (requests: KeyRequest[], onOutcome: OnOutcome<ReadOutcome>) => {
+    // All at once, as answers of a peer come: what the first throws would be thrown at the second.
+    setImmediate(() => {
+      for (const [index, { key }] of requests.entries()) {
+        onOutcome(index, outcomes.get(Buffer.from(key).toString()) ?? found);
+      }
+    });
+  });
+  for (const [index, key] of ['bad', 'good'].entries()) {
+    sockets[sockets.length - 2 + index]?.emit('data', requestText('GET', `/kv/${key}`));
+  }
+  assert.equal((await bad.reply()).status, 500);
+  assert.equal((await good.reply()).body.toString(), 'value');
 });
 
 test('what a node throws becomes a reply, and a write of it is unknown', async (t) => {

@@ -14,7 +14,13 @@
 
 import type { OutgoingHttpHeader } from 'node:http';
 import type { Dot } from '../core/dot.ts';
-import type { NodeApi, PutRequest, ReadOutcome, RequestOptions, WriteOutcome } from '../replica/node-api.ts';
+import {
+  goesWithOthers,
+  type NodeApi,
+  type PutRequest,
+  type ReadOutcome,
+  type WriteOutcome,
+} from '../replica/node-api.ts';
 import type { BodyLimits } from './body-reader.ts';
 import type { FrontendLoad } from './client-connection.ts';
 import { entityTagOf, listsEntityTag } from './entity-tag.ts';
@@ -22,7 +28,7 @@ import { errorReplyOf, type ErrorReply } from './error-reply.ts';
 import type { IncomingBody, KeyExchange } from './key-exchange.ts';
 import { keyOfPath, type RequestTarget } from './key-path.ts';
 import { causalContextOf, checkReadHeaders, checkWriteHeaders, contentTypeOf } from './key-headers.ts';
-import { RequestGathering, type Reader, type Writer } from './request-gathering.ts';
+import { RequestGathering, type Waiting } from './request-gathering.ts';
 import { parseRequestOptions } from './request-options.ts';
 
 export interface KeyHandlerOptions {
@@ -83,7 +89,7 @@ export class KeyHandler {
       const request = this.#requestOf(reply, target);
       checkReadHeaders(reply.requestHeaders);
       if (!reply.mayQueue(0)) return reply.refuse(clientsNotReading);
-      if (isPlain(request)) this.#gathering.read(request, new WaitingExchange(reply));
+      if (goesWithOthers(request)) this.#gathering.read(request, new WaitingRead(reply));
       else sendRead(reply, await this.#node.get(request));
     } catch (error) {
       reply.refuse(errorReplyOf(error));
@@ -100,9 +106,9 @@ export class KeyHandler {
       const contentType = contentTypeOf(headers);
       if (contentType !== undefined) request.contentType = contentType;
       let value = reply.wholeBody;
-      if (value !== undefined && isPlain(request)) {
+      if (value !== undefined && goesWithOthers(request)) {
         request.value = value;
-        this.#gathering.write(request, new WaitingExchange(reply, true));
+        this.#gathering.write(request, new WaitingWrite(reply));
         return;
       }
       if (value === undefined) {
@@ -150,39 +156,38 @@ export class KeyHandler {
   }
 }
 
-/** A request that the node carries out with others. */
-class WaitingExchange implements Reader, Writer {
+/** A read that the node carries out with others. */
+class WaitingRead implements Waiting<ReadOutcome> {
   readonly #reply: KeyExchange;
-  readonly #isWrite: boolean;
 
-  constructor(reply: KeyExchange, isWrite = false) {
+  constructor(reply: KeyExchange) {
     this.#reply = reply;
-    this.#isWrite = isWrite;
   }
 
-  onRead(outcome: ReadOutcome): void {
+  onOutcome(outcome: ReadOutcome): void {
     sendRead(this.#reply, outcome);
   }
 
-  onWritten(outcome: WriteOutcome): void {
+  onThrown(error: unknown): void {
+    this.#reply.refuse(errorReplyOf(error));
+  }
+}
+
+/** The same for a write. */
+class WaitingWrite implements Waiting<WriteOutcome> {
+  readonly #reply: KeyExchange;
+
+  constructor(reply: KeyExchange) {
+    this.#reply = reply;
+  }
+
+  onOutcome(outcome: WriteOutcome): void {
     sendWritten(this.#reply, outcome);
   }
 
   onThrown(error: unknown): void {
-    if (this.#isWrite) refuseWrite(this.#reply, error, true);
-    else this.#reply.refuse(errorReplyOf(error));
+    refuseWrite(this.#reply, error, true);
   }
-}
-
-/** Whether a request has nothing of its own to say about how it is to be carried out. */
-function isPlain({ r, w, quorumMode, timeoutMs, context }: RequestOptions): boolean {
-  return (
-    r === undefined &&
-    w === undefined &&
-    quorumMode === undefined &&
-    timeoutMs === undefined &&
-    context === undefined
-  );
 }
 
 function sendRead(reply: KeyExchange, outcome: ReadOutcome): void {

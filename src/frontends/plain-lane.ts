@@ -46,7 +46,8 @@ export class PlainLane {
   constructor(socket: Socket, options: PlainLaneOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#keepAlive = keepAliveFor(options.keepAliveMs);
+    const keepAliveSeconds = Math.floor(options.keepAliveMs / 1_000);
+    this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${keepAliveSeconds}\r\n`;
     socket.setNoDelay(true);
     socket.setTimeout(options.keepAliveMs);
     socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
@@ -240,16 +241,6 @@ class PlainExchange implements KeyExchange {
 }
 
 const closing = 'Connection: close\r\n';
-
-/** All connections have the same: it is made once. */
-let keepAlive = { ms: -1, text: '' };
-
-function keepAliveFor(ms: number): string {
-  if (keepAlive.ms !== ms) {
-    keepAlive = { ms, text: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(ms / 1_000)}\r\n` };
-  }
-  return keepAlive.text;
-}
 
 const statusLines = new Map<number, string>();
 

@@ -6,46 +6,43 @@
  */
 
 import { limits } from '../core/limits.ts';
-import type { KeyRequest, NodeApi, PutRequest, ReadOutcome, WriteOutcome } from '../replica/node-api.ts';
+import type {
+  KeyRequest,
+  NodeApi,
+  OnOutcome,
+  PutRequest,
+  ReadOutcome,
+  WriteOutcome,
+} from '../replica/node-api.ts';
 
-/** Who waits for a read: one of its calls comes, once. Not two callbacks: there would be two objects more for each request. */
-export interface Reader {
-  onRead(outcome: ReadOutcome): void;
-  onThrown(error: unknown): void;
-}
-
-/** The same for a write; of one that was thrown nobody knows how far it got. */
-export interface Writer {
-  onWritten(outcome: WriteOutcome): void;
+/** Who waits for an outcome. Not two callbacks: there would be two objects more for each request. */
+export interface Waiting<Outcome> {
+  /** Called once, unless `onThrown` is; may throw, which nobody else's outcome suffers from. */
+  onOutcome(outcome: Outcome): void;
+  /** The node threw, or `onOutcome` did. Of a write nobody knows how far it got. */
   onThrown(error: unknown): void;
 }
 
 export class RequestGathering {
-  readonly #node: Pick<NodeApi, 'together'>;
-  #reads: KeyRequest[] = [];
-  #readers: (Reader | undefined)[] = [];
-  #writes: PutRequest[] = [];
-  #writers: (Writer | undefined)[] = [];
+  readonly #reads: Gathered<KeyRequest, ReadOutcome>;
+  readonly #writes: Gathered<PutRequest, WriteOutcome>;
   #isDue = false;
 
-  constructor(node: Pick<NodeApi, 'together'>) {
-    this.#node = node;
+  constructor({ together }: Pick<NodeApi, 'together'>) {
+    this.#reads = new Gathered((requests, onOutcome) => together.get(requests, onOutcome));
+    this.#writes = new Gathered((requests, onOutcome) => together.put(requests, onOutcome));
   }
 
   /** Reads at the end of this turn. */
-  read(request: KeyRequest, reader: Reader): void {
-    this.#reads.push(request);
-    this.#readers.push(reader);
-    if (this.#reads.length >= limits.keysAtOnceMax) this.#sendReads();
-    else this.#sendLater();
+  read(request: KeyRequest, waiting: Waiting<ReadOutcome>): void {
+    this.#reads.add(request, waiting);
+    this.#sendLater();
   }
 
   /** Writes at the end of this turn. The value must not change until the outcome. */
-  write(request: PutRequest, writer: Writer): void {
-    this.#writes.push(request);
-    this.#writers.push(writer);
-    if (this.#writes.length >= limits.keysAtOnceMax) this.#sendWrites();
-    else this.#sendLater();
+  write(request: PutRequest, waiting: Waiting<WriteOutcome>): void {
+    this.#writes.add(request, waiting);
+    this.#sendLater();
   }
 
   #sendLater(): void {
@@ -53,38 +50,47 @@ export class RequestGathering {
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
-      this.#sendWrites();
-      this.#sendReads();
+      this.#writes.send();
+      this.#reads.send();
     });
-  }
-
-  #sendReads(): void {
-    const [reads, readers] = [this.#reads, this.#readers];
-    if (reads.length === 0) return;
-    this.#reads = [];
-    this.#readers = [];
-    try {
-      this.#node.together.get(reads, (index, outcome) => takeOut(readers, index)?.onRead(outcome));
-    } catch (error) {
-      for (const reader of readers.splice(0)) reader?.onThrown(error);
-    }
-  }
-
-  #sendWrites(): void {
-    const [writes, writers] = [this.#writes, this.#writers];
-    if (writes.length === 0) return;
-    this.#writes = [];
-    this.#writers = [];
-    try {
-      this.#node.together.put(writes, (index, outcome) => takeOut(writers, index)?.onWritten(outcome));
-    } catch (error) {
-      for (const writer of writers.splice(0)) writer?.onThrown(error);
-    }
   }
 }
 
-function takeOut<Waiting>(waiting: (Waiting | undefined)[], index: number): Waiting | undefined {
-  const taken = waiting[index];
-  waiting[index] = undefined;
-  return taken;
+/** Requests of one kind, and who waits for each. */
+class Gathered<Request, Outcome> {
+  readonly #carryOut: (requests: readonly Request[], onOutcome: OnOutcome<Outcome>) => void;
+  #requests: Request[] = [];
+  #waiting: (Waiting<Outcome> | undefined)[] = [];
+
+  constructor(carryOut: (requests: readonly Request[], onOutcome: OnOutcome<Outcome>) => void) {
+    this.#carryOut = carryOut;
+  }
+
+  /** Sends what there is once it is as much as one message takes. */
+  add(request: Request, waiting: Waiting<Outcome>): void {
+    this.#requests.push(request);
+    this.#waiting.push(waiting);
+    if (this.#requests.length >= limits.keysAtOnceMax) this.send();
+  }
+
+  send(): void {
+    const [requests, waiting] = [this.#requests, this.#waiting];
+    if (requests.length === 0) return;
+    this.#requests = [];
+    this.#waiting = [];
+    const tell = (index: number, outcome: Outcome): void => {
+      const one = waiting[index];
+      waiting[index] = undefined;
+      try {
+        one?.onOutcome(outcome);
+      } catch (error) {
+        one?.onThrown(error);
+      }
+    };
+    try {
+      this.#carryOut(requests, tell);
+    } catch (error) {
+      for (const one of waiting.splice(0)) one?.onThrown(error);
+    }
+  }
 }

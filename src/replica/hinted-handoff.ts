@@ -14,10 +14,10 @@ import { limits } from '../core/limits.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { sleep } from '../ports/clock.ts';
 import type { Store } from '../storage/store.ts';
-import { cutIntoBatches } from './record-batches.ts';
 import { BackgroundTask } from './background-task.ts';
 import type { Coordination } from './coordination.ts';
 import { HandoffPace } from './handoff-pace.ts';
+import { cutIntoBatches } from './record-batches.ts';
 
 /** How long an idle task sleeps when nothing nudges it. */
 const idleMs = 1_000;

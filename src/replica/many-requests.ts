@@ -18,13 +18,14 @@ import { coordinateReads, type KeyRead } from './coordinate-read-many.ts';
 import { coordinateWrite, type WriteOptions } from './coordinate-write.ts';
 import { coordinateWrites, type StampedWrite } from './coordinate-write-many.ts';
 import type { Coordination } from './coordination.ts';
-import type {
-  KeyRequest,
-  OnOutcome,
-  PutRequest,
-  ReadOutcome,
-  RequestsTogether,
-  WriteOutcome,
+import {
+  goesWithOthers,
+  type KeyRequest,
+  type OnOutcome,
+  type PutRequest,
+  type ReadOutcome,
+  type RequestsTogether,
+  type WriteOutcome,
 } from './node-api.ts';
 import type { ReadRepair } from './read-repair.ts';
 import { RequestGroups, RequestRoutes, type Route } from './request-groups.ts';
@@ -104,7 +105,7 @@ export class ManyRequests implements RequestsTogether {
     const { gate } = this.#single;
     const { w } = config.quorum;
     for (const [index, request] of requests.entries()) {
-      if (!goesTogether(request)) {
+      if (request.value.length > valueBytesTogetherMax || !goesWithOthers(request)) {
         void this.#single.put(request).then((outcome) => onOutcome(index, outcome));
         continue;
       }
@@ -254,15 +255,4 @@ export class ManyRequests implements RequestsTogether {
 
 function isLong(outcome: ReadOutcome): boolean {
   return outcome.kind === 'found' && outcome.version.value.length > limits.sampledReplyBytesMax;
-}
-
-function goesTogether({ value, r, w, quorumMode, timeoutMs, context }: PutRequest): boolean {
-  return (
-    value.length <= valueBytesTogetherMax &&
-    r === undefined &&
-    w === undefined &&
-    quorumMode === undefined &&
-    timeoutMs === undefined &&
-    context === undefined
-  );
 }

@@ -29,6 +29,17 @@ export interface RequestOptions {
   readonly client?: WaitingClient;
 }
 
+/** Whether a request takes the cluster's settings in everything, and so may be carried out together with others. */
+export function goesWithOthers({ r, w, quorumMode, timeoutMs, context }: RequestOptions): boolean {
+  return (
+    r === undefined &&
+    w === undefined &&
+    quorumMode === undefined &&
+    timeoutMs === undefined &&
+    context === undefined
+  );
+}
+
 export interface PutRequest extends RequestOptions {
   readonly key: Uint8Array;
   /** Not changed by anyone after the call. */

@@ -124,7 +124,7 @@ export class OwnershipHygiene {
       const given = batch.filter((_, index) => kept[index] !== true);
       await Promise.all(given.map((record) => this.#store.removeRecord(record)));
       this.#handedOver += given.length;
-      this.#coordination.observer.count('ownership.handed-over', given.length);
+      if (given.length > 0) this.#coordination.observer.count('ownership.handed-over', given.length);
     }
   }
 

@@ -3,46 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
+import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { encodeRecord, type StoredRecord } from '../core/record.ts';
-import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore, testClock } from '../storage/log-store-harness-contract.ts';
-import type { LogStore } from '../storage/log-store.ts';
-import { Counters } from './counters.ts';
-import { NodeClock } from './node-clock.ts';
-import { placementFor } from './node.ts';
-import { Replica } from './replica.ts';
+import { replicaOn, wallMs } from './replica-harness-contract.ts';
 
-const n1 = 'n1' as NodeId;
 const n2 = 'n2' as NodeId;
-const wallMs = 1_000_000;
-const config: NodeConfig = {
-  id: n1,
-  members: [n1, n2].map((id) => ({ id, weight: 1, zone: id })),
-  clusterName: 'test',
-  partitions: 16,
-  quorum: { n: 2, r: 1, w: 1 },
-  quorumMode: 'sloppy',
-  valueBytesMax: 1024,
-  timing: defaultTiming,
-};
-
-function replicaOn(store: LogStore): Replica {
-  const clock = new NodeClock({
-    clock: new ManualClock(wallMs),
-    clockSkewMsMax: 500,
-    boundAtStartMs: 0,
-    saveBound: () => Promise.resolve(),
-  });
-  const observer = new Counters({ log: () => undefined, count: () => undefined });
-  const placement = placementFor(config);
-  const isWitness = (): boolean => true;
-  return new Replica({ config, store, placement, clock, checksum: crc32, observer, isWitness });
-}
-
 function recordOf(name: string): StoredRecord {
   const key = new TextEncoder().encode(name);
   return encodeRecord({ key, value: key, dot: { wallMs, counter: 0, actor: 'n2.test' } }, crc32);

@@ -3,52 +3,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
+import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { encodeRecord, type StoredRecord } from '../core/record.ts';
 import { partitionOf } from '../core/token.ts';
-import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore } from '../storage/log-store-harness-contract.ts';
 import type { LogStore } from '../storage/log-store.ts';
-import { Counters } from './counters.ts';
-import { NodeClock } from './node-clock.ts';
-import { placementFor } from './node.ts';
-import { Replica } from './replica.ts';
+import type { Counters } from './counters.ts';
+import type { Replica } from './replica.ts';
+import { pairConfig, replicaOn, silentCounters, wallMs } from './replica-harness-contract.ts';
 
-const n1 = 'n1' as NodeId;
 const n2 = 'n2' as NodeId;
-const wallMs = 1_000_000;
 const promisedMs = wallMs - 100;
-const config: NodeConfig = {
-  id: n1,
-  members: [n1, n2].map((id) => ({ id, weight: 1, zone: id })),
-  clusterName: 'test',
-  partitions: 16,
-  quorum: { n: 2, r: 1, w: 1 },
-  quorumMode: 'sloppy',
-  valueBytesMax: 1024,
-  timing: defaultTiming,
-};
 
 async function start(): Promise<{ store: LogStore; replica: Replica; counters: Counters }> {
-  const clock = new ManualClock(wallMs);
-  const saveBound = (): Promise<void> => Promise.resolve();
-  const nodeClock = new NodeClock({ clock, clockSkewMsMax: 500, boundAtStartMs: 0, saveBound });
   const store = await openTestStore(new SimDisk());
-  const counters = new Counters({ log: () => undefined, count: () => undefined });
+  const counters = silentCounters();
   const promise = {
     check: (stamp: number): void => {
       if (stamp <= promisedMs) throw new StoreError('STALE_VERSION', 'promised away');
     },
   };
-  const placement = placementFor(config);
-  const replica = new Replica({
-    ...{ config, store, placement, clock: nodeClock, checksum: crc32, observer: counters, promise },
-    isWitness: () => true,
-  });
-  return { store, replica, counters };
+  return { store, replica: replicaOn(store, { observer: counters, promise }), counters };
 }
 
 function recordAt(stamp: number): StoredRecord {
@@ -79,7 +57,7 @@ test('what another owner holds is taken whenever it was stamped, but not from be
   const { replica, store, counters } = await start();
   const record = recordAt(promisedMs - 5);
   assert.equal((await replica.put(record, undefined)).kind, 'stored');
-  const partition = partitionOf(recordAt(promisedMs - 7).token, config.partitions);
+  const partition = partitionOf(recordAt(promisedMs - 7).token, pairConfig.partitions);
   await store.raiseFloors([{ partition, floorMs: promisedMs - 6 }]);
   const stray = await replica.put(recordAt(promisedMs - 7), undefined);
   assert.equal(stray.kind === 'refused' && stray.code, 'STALE_VERSION');

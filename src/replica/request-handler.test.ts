@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { defaultTiming, type NodeConfig, type NodeId } from '../core/config.ts';
+import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { decodeRecord, encodeRecord, type StoredRecord } from '../core/record.ts';
 import { tokenOf } from '../core/token.ts';
@@ -11,28 +11,16 @@ import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { openTestStore } from '../storage/log-store-harness-contract.ts';
 import type { LogStore } from '../storage/log-store.ts';
-import { Counters } from './counters.ts';
-import { NodeClock } from './node-clock.ts';
-import { placementFor, staticEpoch } from './node.ts';
+import type { Counters } from './counters.ts';
+import { staticEpoch } from './node.ts';
 import { RemoteCalls } from './remote-calls.ts';
-import { Replica } from './replica.ts';
+import type { Replica } from './replica.ts';
 import { tickOf } from './request-age.ts';
 import { RequestHandler } from './request-handler.ts';
+import { nodeClockOn, replicaOn, silentCounters, wallMs } from './replica-harness-contract.ts';
 
-const n1 = 'n1' as NodeId;
 const n2 = 'n2' as NodeId;
 const key = new TextEncoder().encode('cart/1');
-const wallMs = 1_000_000;
-const config: NodeConfig = {
-  id: n1,
-  members: [n1, n2].map((id) => ({ id, weight: 1, zone: id })),
-  clusterName: 'test',
-  partitions: 16,
-  quorum: { n: 2, r: 1, w: 1 },
-  quorumMode: 'sloppy',
-  valueBytesMax: 1024,
-  timing: defaultTiming,
-};
 
 interface Node {
   readonly store: LogStore;
@@ -54,14 +42,9 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
       return true;
     },
   };
-  const counters = new Counters({ log: () => undefined, count: () => undefined });
+  const counters = silentCounters();
   const store = await openTestStore(disk);
-  const nodeClock = new NodeClock({
-    clock,
-    clockSkewMsMax: config.timing.clockSkewMsMax,
-    boundAtStartMs: 0,
-    saveBound: () => Promise.resolve(),
-  });
+  const nodeClock = nodeClockOn(clock);
   const shared = { transport: transport as Transport, nodeClock, observer: counters, epoch: staticEpoch };
   const calls = new RemoteCalls({
     ...shared,
@@ -70,13 +53,8 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
     clockReading: () => nodeClock.last,
     peerIncarnation: () => 1,
   });
-  const placement = placementFor(config);
-  const replica = new Replica({
-    config,
-    store,
-    placement,
+  const replica = replicaOn(store, {
     clock: nodeClock,
-    checksum: crc32,
     observer: counters,
     isWitness: () => store.status().evidenceLost !== 'damaged',
   });

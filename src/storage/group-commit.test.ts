@@ -34,6 +34,22 @@ async function openHeld(): Promise<{
   return { store, release: () => held.shift()?.(), waiting: () => held.length };
 }
 
+/** A clock whose timers fire when the test says so. */
+function clockByHand(): {
+  readonly clock: Clock;
+  readonly timers: { readonly delayMs: number; readonly fire: () => void }[];
+} {
+  const timers: { readonly delayMs: number; readonly fire: () => void }[] = [];
+  const clock: Clock = {
+    ...testClock,
+    startTimer: (delayMs, fire) => {
+      timers.push({ delayMs, fire });
+      return () => undefined;
+    },
+  };
+  return { clock, timers };
+}
+
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => testClock.nextTurn(resolve));
 }
@@ -250,14 +266,7 @@ describe('group commit', () => {
   });
 
   test('where many share a sync the next waits a moment for more, and a lone writer does not', async () => {
-    const timers: { readonly delayMs: number; readonly fire: () => void }[] = [];
-    const clock: Clock = {
-      ...testClock,
-      startTimer: (delayMs, fire) => {
-        timers.push({ delayMs, fire });
-        return () => undefined;
-      },
-    };
+    const { clock, timers } = clockByHand();
     const disk = new SimDisk();
     const store = await openTestStore(disk.session(), { clock });
     const many = recordsOf(limits.commitDelayFromEntries);
@@ -308,14 +317,7 @@ describe('group commit', () => {
 describe('durability', () => {
   test('interval syncs once for all that was written since the last sync', async () => {
     const disk = new SimDisk();
-    const timers: { readonly delayMs: number; readonly fire: () => void }[] = [];
-    const clock: Clock = {
-      ...testClock,
-      startTimer: (delayMs, fire) => {
-        timers.push({ delayMs, fire });
-        return () => undefined;
-      },
-    };
+    const { clock, timers } = clockByHand();
     const durability = { mode: 'interval', intervalMs: 250 } as const;
     const store = await openTestStore(disk.session(), { durability, clock });
     let syncs = 0;

@@ -14,7 +14,7 @@ import type { PartitionIndex } from './partition-index.ts';
 /** Token, time, actor, length, checksum. */
 const metaWords = 6;
 const keyBytesMax = 44;
-/** Slots of a set, of which a token may have any: with one, a third of the keys of a memory half full would displace each other. */
+/** Slots of a set, of which a token may have any: with one, a fifth of the keys of a memory half full would have been displaced. */
 const ways = 4;
 /** Slots at first: enough for a node in a simulation, of which thousands start. */
 const slotsMin = 256;

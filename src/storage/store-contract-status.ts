@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { isNodeId } from '../core/config.ts';
+import { StoreError } from '../core/errors.ts';
 import { digestOf, recordOf } from './store-contract-records.ts';
 import type { WithStore } from './store-contract.ts';
 
@@ -124,8 +125,8 @@ export function contractOfStatus(withStore: WithStore): void {
     await store.close();
     await store.close();
     const uses: (() => Promise<unknown>)[] = [
-      async () => await store.get(record.key, record.token),
-      async () => await store.digest(record.key, record.token),
+      () => Promise.resolve(store.get(record.key, record.token)),
+      () => Promise.resolve(store.digest(record.key, record.token)),
       () => store.merge(recordOf({ key: 'a', wallMs: 2_000 })),
       () => store.merge(record),
       () => store.scan({ limit: 1 }),
@@ -139,6 +140,9 @@ export function contractOfStatus(withStore: WithStore): void {
     ];
     for (const use of uses) {
       await assert.rejects(use, { name: 'StoreError', code: 'STORE_CLOSED' }, String(use));
+    }
+    for (const outcome of await store.mergeAll([record, recordOf({ key: 'b' })])) {
+      assert.ok(outcome instanceof StoreError && outcome.code === 'STORE_CLOSED');
     }
     assert.equal(store.status().state, 'closed');
     assert.ok(Array.isArray(store.hints()));

@@ -157,4 +157,14 @@ export const edgeMutations: readonly Mutation[] = [
     replace: 'if (actorLength === 0) {',
     tests: ['src/core/record.test.ts'],
   },
+  {
+    name: 'outcome-told-alone',
+    promise: 'of requests that go together one whose outcome cannot be told leaves the others alone',
+    file: 'src/frontends/request-gathering.ts',
+    find: `        one?.onThrown(error);
+      }`,
+    replace: `        throw error;
+      }`,
+    tests: ['src/frontends/kv-handler.test.ts'],
+  },
 ];

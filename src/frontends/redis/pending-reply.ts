@@ -5,9 +5,9 @@
  * alone. Entries are used again and bring their callbacks along, so that a request allocates neither.
  */
 
-import type { Command } from './command.ts';
 import type { ReadOutcome, WriteOutcome } from '../../replica/node-api.ts';
-import type { Reader, Writer } from '../request-gathering.ts';
+import type { Waiting } from '../request-gathering.ts';
+import type { Command } from './command.ts';
 import type { ProtocolVersion, Reply } from './reply.ts';
 import type { Session } from './session.ts';
 import { replyOfRead, replyOfThrownWrite } from './store-replies.ts';
@@ -15,7 +15,7 @@ import { replyOfRead, replyOfThrownWrite } from './store-replies.ts';
 /** What may run beside it: `read`: other reads, and writes of other keys; `write`: other keys; `alone`: nothing. */
 export type Access = 'read' | 'write' | 'alone';
 
-export class PendingReply implements Reader {
+export class PendingReply implements Waiting<ReadOutcome> {
   words: readonly Buffer[] = [];
   command: Command | undefined = undefined;
   access: Access = 'alone';
@@ -42,7 +42,7 @@ export class PendingReply implements Reader {
   }
 
   /** The outcome of a plain read. */
-  onRead(outcome: ReadOutcome): void {
+  onOutcome(outcome: ReadOutcome): void {
     this.onReply(replyOfRead(outcome));
   }
 
@@ -60,7 +60,7 @@ export class PendingReply implements Reader {
 }
 
 /** A write whose outcome counts for the next `WAIT` of its session. */
-export class PendingWrite implements Writer {
+export class PendingWrite implements Waiting<WriteOutcome> {
   readonly #pending: PendingReply;
   readonly #session: Session;
 
@@ -69,7 +69,7 @@ export class PendingWrite implements Writer {
     this.#session = session;
   }
 
-  onWritten(outcome: WriteOutcome): void {
+  onOutcome(outcome: WriteOutcome): void {
     this.#pending.onReply(this.#session.onWritten(outcome));
   }
 
