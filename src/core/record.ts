@@ -94,6 +94,24 @@ export function recordExpiryOffset(keyLength: number): number {
   return headerBytes + keyLength + 16;
 }
 
+/**
+ * The token of an encoded record that lies from `start` to `end`, for those who need no more of it and know that its bytes are
+ * good. Throws `RECORD_INVALID` for a key that does not fit.
+ */
+export function tokenOfEncoded(bytes: Uint8Array, start: number, end: number): Token {
+  const keyStart = start + headerBytes;
+  const keyEnd = keyStart + readUint16(bytes, start + 6);
+  if (keyEnd > end) throw new StoreError('RECORD_INVALID', 'the key of a record lies past its end');
+  return tokenOf(bytes.subarray(keyStart, keyEnd));
+}
+
+/** Whether an encoded record that starts at `start` is a delete or expires one day, under the same conditions. */
+export function isEncodedDeleteOrExpiry(bytes: Uint8Array, start: number): boolean {
+  const keyLength = readUint16(bytes, start + 6);
+  const flags = bytes[start + headerBytes + keyLength + 22] ?? 0;
+  return (flags & tombstoneFlag) !== 0 || readUint48(bytes, start + recordExpiryOffset(keyLength)) !== 0;
+}
+
 /** Encodes a new version into a record of its own. Throws `RECORD_INVALID` for fields out of range. */
 export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredRecord {
   const { key, dot } = fields;

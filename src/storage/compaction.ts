@@ -13,7 +13,7 @@
 import type { Checksum } from '../core/crc32.ts';
 import { assert } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { decodeRecord } from '../core/record.ts';
+import { decodeRecord, isEncodedDeleteOrExpiry, tokenOfEncoded } from '../core/record.ts';
 import { tokenOf, type Token } from '../core/token.ts';
 import { sleep, type Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
@@ -148,15 +148,14 @@ class Compaction {
     for (const [index, entry] of part.entries.entries()) {
       this.#bytesRead += entry.length;
       const place = { segment, offset: part.fileOffset + entry.start, length: entry.length };
+      const token = this.#neededToken(entry, part.bytes, place);
+      if (token === undefined && !(from.isNeededForReplay && this.#isCollected(entry, part.bytes))) continue;
       const bytes = part.bytes.subarray(entry.start, entry.start + entry.length);
-      const token = this.#neededToken(entry, bytes, place);
+      const to = output.add(bytes, part.sequence + index);
       if (token === undefined) {
-        if (!from.isNeededForReplay || !this.#isCollected(entry, bytes)) continue;
-        output.add(bytes, part.sequence + index);
         this.#collectedBytes += entry.length;
         continue;
       }
-      const to = output.add(bytes, part.sequence + index);
       if (entry.kind !== recordKind) continue;
       this.#movedBytes += entry.length;
       const space = this.#spaceNumber(entry.spaceName);
@@ -167,9 +166,9 @@ class Compaction {
   /** The token of an entry that must be kept, else undefined. */
   #neededToken(entry: EntryView, bytes: Uint8Array, place: EntryPlace): Token | undefined {
     const { index, keepsDrops } = this.#options;
-    const payload = bytes.subarray(entry.payloadStart - entry.start);
     if (entry.kind === recordKind) {
-      const { token } = decodeRecord(payload);
+      // Most of what is looked at is dead, and decoding it all would cost more than anything else here.
+      const token = tokenOfEncoded(bytes, entry.payloadStart, entry.start + entry.length);
       const space = index.space(entry.spaceName);
       if (index.slotAt(space.table(token), token, place) < 0) return undefined;
       if (!space.isOwn) this.#mayHoldHints = true;
@@ -177,7 +176,7 @@ class Compaction {
     }
     const isOwn = entry.spaceName === '';
     const keepsDrop = keepsDrops && !isOwn;
-    const drop = keepsDrop ? decodeDrop(payload) : undefined;
+    const drop = keepsDrop ? decodeDrop(payloadOf(entry, bytes)) : undefined;
     if (drop === undefined) return undefined;
     this.#dropBytes += entry.length;
     return tokenOf(drop.key);
@@ -190,8 +189,9 @@ class Compaction {
   #isCollected(entry: EntryView, bytes: Uint8Array): boolean {
     if (entry.spaceName !== '') return false;
     if (entry.kind !== recordKind) return true;
+    if (!isEncodedDeleteOrExpiry(bytes, entry.payloadStart)) return false;
     const { index, floors } = this.#options;
-    const { key, token, version } = decodeRecord(bytes.subarray(entry.payloadStart - entry.start));
+    const { key, token, version } = decodeRecord(payloadOf(entry, bytes));
     if (!isCollectable(version, floors.floorFor(token))) return false;
     // A newer version of the key does it as well.
     const slot = index.find(index.own, key, token);
@@ -237,6 +237,10 @@ class Compaction {
     }
     for (const source of run) index.segments.remove(source);
   }
+}
+
+function payloadOf(entry: EntryView, bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(entry.payloadStart, entry.start + entry.length);
 }
 
 function collectedBytesOf(run: readonly Segment[]): number {

@@ -165,15 +165,17 @@ export class Maintenance {
     await this.#attempt('checkpoint', async () => {
       if (this.#bytesSinceCheckpoint >= this.#options.checkpointAfterBytes) await this.#checkpoint();
     });
-    for (const segment of this.#unhinted.splice(0)) {
-      await this.#attempt('hint file', () => this.#writeHints(segment));
-    }
-    let isWorking = true;
-    while (isWorking) {
+    // What a compaction replaces needs no hint file, and where clients write the same keys again and again that is most.
+    for (let isWorking = true; isWorking;) {
       isWorking = false;
       await this.#attempt('compaction', async () => {
         isWorking = await this.#compactOnce();
       });
+      if (isWorking) continue;
+      const segment = this.#unhinted.shift();
+      if (segment === undefined) return;
+      isWorking = true;
+      await this.#attempt('hint file', () => this.#writeHints(segment));
     }
   }
 
