@@ -6,8 +6,11 @@
  * CRC generators", 2005), nearly three times as fast as byte by byte.
  */
 
-/** Continues `seed`, the CRC of what came before, over `bytes`. Unsigned 32-bit. */
-export type Checksum = (bytes: Uint8Array, seed?: number) => number;
+/**
+ * Continues `seed`, the CRC of what came before, over `bytes`, or over those from `start` to before `end`: short ranges are many, and
+ * a view of each would cost as much as its checksum. Unsigned 32-bit.
+ */
+export type Checksum = (bytes: Uint8Array, seed?: number, start?: number, end?: number) => number;
 
 /** Eight tables of 256 words: the n-th is the CRC of a byte with n zero bytes behind it. */
 const tables = new Int32Array(8 * 256);
@@ -28,10 +31,10 @@ function word(zeros: number, byte: number): number {
   return tables[(zeros << 8) | (byte & 0xff)] ?? 0;
 }
 
-export const crc32: Checksum = (bytes, seed = 0) => {
+export const crc32: Checksum = (bytes, seed = 0, start = 0, end = bytes.length) => {
   let remainder = ~seed;
-  let index = 0;
-  for (const end = bytes.length - 7; index < end; index += 8) {
+  let index = start;
+  for (const whole = end - 7; index < whole; index += 8) {
     const low = remainder ^ fourBytes(bytes, index);
     const high = fourBytes(bytes, index + 4);
     remainder =
@@ -44,7 +47,7 @@ export const crc32: Checksum = (bytes, seed = 0) => {
       word(1, high >>> 16) ^
       word(0, high >>> 24);
   }
-  for (; index < bytes.length; index++) {
+  for (; index < end; index++) {
     remainder = word(0, remainder ^ (bytes[index] ?? 0)) ^ (remainder >>> 8);
   }
   return ~remainder >>> 0;

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { writeUint16, writeUint32 } from './bytes.ts';
+import type { Checksum } from './crc32.ts';
 import { StoreError } from './errors.ts';
 import { limits } from './limits.ts';
 import {
@@ -16,7 +17,8 @@ import {
 } from './record.ts';
 import { tokenOf } from './token.ts';
 
-const checksum = (bytes: Uint8Array, seed?: number): number => zlib.crc32(bytes, seed);
+const checksum: Checksum = (bytes, seed, start = 0, end = bytes.length) =>
+  zlib.crc32(bytes.subarray(start, end), seed);
 
 function text(from: number, to: number, lengths: { readonly minLength: number; readonly maxLength: number }) {
   const character = fc.integer({ min: from, max: to }).filter((code) => from === 0x20 || code !== 0x22);

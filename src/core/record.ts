@@ -233,7 +233,7 @@ export function readsAsDeleted(version: VersionDigest, nowMs: number): boolean {
 }
 
 function versionChecksum(bytes: Uint8Array, versionOffset: number, checksum: Checksum): number {
-  return checksum(bytes.subarray(versionOffset + 4), checksum(bytes.subarray(headerBytes, versionOffset)));
+  return checksum(bytes, checksum(bytes, 0, headerBytes, versionOffset), versionOffset + 4);
 }
 
 /** Printable ASCII only: the text ends up in HTTP headers, where a line break would be an injection. */

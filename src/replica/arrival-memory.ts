@@ -8,9 +8,9 @@
  */
 
 import type { NodeId } from '../core/config.ts';
-import type { HlcTime } from '../core/hybrid-logical-clock.ts';
+import { compareTimes, type HlcTime } from '../core/hybrid-logical-clock.ts';
 import { limits } from '../core/limits.ts';
-import type { Token } from '../core/token.ts';
+import { compareTokens, type Token } from '../core/token.ts';
 import { arrivalPaths, type Arrival, type ArrivalPath } from '../protocol/key-trace-messages.ts';
 
 /** A path and a node in one number, so that a request carries it without an object; 0 is none. */
@@ -22,27 +22,52 @@ export interface ArrivedVersion {
   readonly checksum: number;
 }
 
-/** One column for each fact of an arrival. */
-class Columns {
+/**
+ * The facts of an arrival lie side by side, 32 bytes a slot: a busy node notes hundreds of thousands a second, each in another
+ * place of the memory. Four words (token, checksum, counter and origin), then the two times.
+ */
+class Slots {
   readonly mask: number;
-  readonly tokenHigh: Uint32Array;
-  readonly tokenLow: Uint32Array;
-  readonly wallMs: Float64Array;
-  readonly counter: Uint16Array;
-  readonly checksum: Uint32Array;
-  /** 0 where nothing is noted. */
-  readonly origin: Uint16Array;
-  readonly atWallMs: Float64Array;
+  readonly #words: Uint32Array;
+  readonly #times: Float64Array;
 
-  constructor(slots: number) {
-    this.mask = slots - 1;
-    this.tokenHigh = new Uint32Array(slots);
-    this.tokenLow = new Uint32Array(slots);
-    this.wallMs = new Float64Array(slots);
-    this.counter = new Uint16Array(slots);
-    this.checksum = new Uint32Array(slots);
-    this.origin = new Uint16Array(slots);
-    this.atWallMs = new Float64Array(slots);
+  constructor(count: number) {
+    this.mask = count - 1;
+    const bytes = new ArrayBuffer(count * 32);
+    this.#words = new Uint32Array(bytes);
+    this.#times = new Float64Array(bytes);
+  }
+
+  write(token: Token, time: HlcTime, checksum: number, origin: ArrivalOrigin, atWallMs: number): void {
+    const slot = token.low & this.mask;
+    const words = this.#words;
+    const at = slot * 8;
+    words[at] = token.high;
+    words[at + 1] = token.low;
+    words[at + 2] = checksum;
+    words[at + 3] = (time.counter << 16) | origin;
+    const times = this.#times;
+    times[slot * 4 + 2] = time.wallMs;
+    times[slot * 4 + 3] = atWallMs;
+  }
+
+  /** 0 where nothing is noted. */
+  originAt(slot: number): ArrivalOrigin {
+    return (this.#words[slot * 8 + 3] ?? 0) & 0xffff;
+  }
+
+  versionAt(slot: number): ArrivedVersion {
+    const words = this.#words;
+    const at = slot * 8;
+    return {
+      token: { high: words[at] ?? 0, low: words[at + 1] ?? 0 },
+      time: { wallMs: this.#times[slot * 4 + 2] ?? 0, counter: (words[at + 3] ?? 0) >>> 16 },
+      checksum: words[at + 2] ?? 0,
+    };
+  }
+
+  atWallMsAt(slot: number): number {
+    return this.#times[slot * 4 + 3] ?? 0;
   }
 }
 
@@ -52,14 +77,14 @@ const slotsMin = 256;
 export class ArrivalMemory {
   readonly #members: readonly NodeId[];
   readonly #slotsMax: number;
-  #columns: Columns;
+  #slots: Slots;
   #taken = 0;
 
   /** `slotsMax` is a power of two. */
   constructor(members: readonly NodeId[], slotsMax: number = limits.arrivalsRemembered) {
     this.#members = members;
     this.#slotsMax = slotsMax;
-    this.#columns = new Columns(Math.min(slotsMin, slotsMax));
+    this.#slots = new Slots(Math.min(slotsMin, slotsMax));
   }
 
   /** What `note` takes; 0 for a node that is no member. */
@@ -75,52 +100,43 @@ export class ArrivalMemory {
 
   /** The token, stamp and checksum of a version that has become what this node holds. */
   note(token: Token, time: HlcTime, checksum: number, origin: ArrivalOrigin, nowWallMs: number): void {
-    const columns = this.#columns;
-    const slot = token.low & columns.mask;
-    if (columns.origin[slot] === 0 && origin !== 0) this.#taken++;
-    columns.tokenHigh[slot] = token.high;
-    columns.tokenLow[slot] = token.low;
-    columns.wallMs[slot] = time.wallMs;
-    columns.counter[slot] = time.counter;
-    columns.checksum[slot] = checksum;
-    columns.origin[slot] = origin;
-    columns.atWallMs[slot] = nowWallMs;
-    if (2 * this.#taken > columns.mask && columns.mask + 1 < this.#slotsMax) this.#grow();
+    const slots = this.#slots;
+    if (origin !== 0 && slots.originAt(token.low & slots.mask) === 0) this.#taken++;
+    slots.write(token, time, checksum, origin, nowWallMs);
+    if (2 * this.#taken > slots.mask && slots.mask + 1 < this.#slotsMax) this.#grow();
   }
 
   /** Twice the slots; nothing is forgotten: different slots stay different. */
   #grow(): void {
-    const old = this.#columns;
-    this.#columns = new Columns(2 * (old.mask + 1));
+    const old = this.#slots;
+    this.#slots = new Slots(2 * (old.mask + 1));
     this.#taken = 0;
     for (let slot = 0; slot <= old.mask; slot++) {
-      const origin = old.origin[slot] ?? 0;
+      const origin = old.originAt(slot);
       if (origin === 0) continue;
-      const token = { high: old.tokenHigh[slot] ?? 0, low: old.tokenLow[slot] ?? 0 };
-      const time = { wallMs: old.wallMs[slot] ?? 0, counter: old.counter[slot] ?? 0 };
-      this.note(token, time, old.checksum[slot] ?? 0, origin, old.atWallMs[slot] ?? 0);
+      const { token, time, checksum } = old.versionAt(slot);
+      this.note(token, time, checksum, origin, old.atWallMsAt(slot));
     }
   }
 
   /** How this very version came; undefined when that is not remembered. */
   find({ token, time, checksum }: ArrivedVersion): Arrival | undefined {
-    const columns = this.#columns;
-    const slot = token.low & columns.mask;
-    const origin = columns.origin[slot] ?? 0;
+    const slots = this.#slots;
+    const slot = token.low & slots.mask;
+    const origin = slots.originAt(slot);
+    const noted = slots.versionAt(slot);
     if (
       origin === 0 ||
-      columns.tokenHigh[slot] !== token.high ||
-      columns.tokenLow[slot] !== token.low ||
-      columns.wallMs[slot] !== time.wallMs ||
-      columns.counter[slot] !== time.counter ||
-      columns.checksum[slot] !== checksum
+      compareTokens(noted.token, token) !== 0 ||
+      compareTimes(noted.time, time) !== 0 ||
+      noted.checksum !== checksum
     ) {
       return undefined;
     }
     const path = pathOf(origin);
     const from = this.#members[(origin - 1) % limits.membersMax];
     if (path === undefined || from === undefined) return undefined;
-    return { path, from, atWallMs: columns.atWallMs[slot] ?? 0 };
+    return { path, from, atWallMs: slots.atWallMsAt(slot) };
   }
 }
 

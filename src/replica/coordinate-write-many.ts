@@ -92,7 +92,7 @@ class CoordinatedWrites {
     }
     if (peers.length < this.#owners.length) {
       const origin = replica.arrivals.originOf('write', config.id);
-      void replica.putAll(records, origin).then((refusals) => this.#onStored(config.id, refusals));
+      void replica.storeAll(records, origin).then((refusals) => this.#onStored(config.id, refusals));
     }
   }
 

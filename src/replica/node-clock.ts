@@ -75,9 +75,9 @@ export class NodeClock {
     return this.#hybrid.mint(this.#clock.wallNow());
   }
 
-  /** Takes in a reading seen elsewhere; false when it is too far ahead to be adopted. */
-  observe(seen: HlcTime): boolean {
-    return this.#hybrid.observe(seen, this.#clock.wallNow());
+  /** Takes in a reading seen elsewhere; false when it is too far ahead to be adopted. Who has many reads the clock once. */
+  observe(seen: HlcTime, wallMs = this.#clock.wallNow()): boolean {
+    return this.#hybrid.observe(seen, wallMs);
   }
 
   /** Whether the wall clock was set back so far that `mint` refuses. */
@@ -86,8 +86,8 @@ export class NodeClock {
   }
 
   /** Whether a reading that was just minted elsewhere, at most `ageMsMax` ago, shows a clock that lags. */
-  isTooFarBehind(fresh: HlcTime, ageMsMax: number): boolean {
-    return fresh.wallMs < this.#clock.wallNow() - this.#clockSkewMsMax - ageMsMax;
+  isTooFarBehind(fresh: HlcTime, ageMsMax: number, wallMs = this.#clock.wallNow()): boolean {
+    return fresh.wallMs < wallMs - this.#clockSkewMsMax - ageMsMax;
   }
 
   isTooFarAhead(seen: HlcTime): boolean {

@@ -76,8 +76,9 @@ export class Replica {
     origin: ArrivalOrigin = 0,
   ): Promise<Reply> {
     try {
-      this.check(record, hintFor);
-      if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax);
+      const wallMs = this.#clock.wallNow;
+      this.check(record, hintFor, wallMs);
+      if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax, wallMs);
       await this.store(record, hintFor, origin);
       return { kind: 'stored' };
     } catch (error) {
@@ -95,34 +96,48 @@ export class Replica {
     fresh?: { readonly ageMsMax: number },
   ): Promise<RefusedRecord[]> {
     const refusals: RefusedRecord[] = [];
-    const refuse = (index: number, error: unknown): void => {
-      const { code, message } = this.#refuse('replica.put-refused', error);
-      refusals.push({ index, code, message });
-    };
-    const taken: StoredRecord[] = [];
-    const indexes: number[] = [];
-    for (const [index, record] of records.entries()) {
+    const wallMs = this.#clock.wallNow;
+    const isTaken = (record: StoredRecord, index: number): boolean => {
       try {
-        this.check(record, undefined);
-        if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax);
-        taken.push(record);
-        indexes.push(index);
+        this.check(record, undefined, wallMs);
+        if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax, wallMs);
+        return true;
       } catch (error) {
-        refuse(index, error);
+        refusals.push(this.#refusal(index, error));
+        return false;
       }
+    };
+    const taken = records.filter(isTaken);
+    if (refusals.length === 0) return await this.storeAll(records, origin);
+    const notTaken = new Set(refusals.map(({ index }) => index));
+    const indexes = [...records.keys()].filter((index) => !notTaken.has(index));
+    for (const refusal of await this.storeAll(taken, origin)) {
+      refusals.push({ ...refusal, index: indexes[refusal.index] ?? refusal.index });
     }
-    const outcomes = await this.#store.mergeAll(taken);
-    for (const [position, record] of taken.entries()) {
-      const outcome = outcomes[position];
+    return refusals;
+  }
+
+  /** The same without the checks: for records that this very node has just stamped or checked. Never throws. */
+  async storeAll(records: readonly StoredRecord[], origin: ArrivalOrigin): Promise<RefusedRecord[]> {
+    const refusals: RefusedRecord[] = [];
+    const outcomes = await this.#store.mergeAll(records);
+    const wallMs = this.#clock.wallNow;
+    for (const [index, record] of records.entries()) {
+      const outcome = outcomes[index];
       try {
         assert(outcome !== undefined, 'a store tells what became of every record');
         if (outcome instanceof StoreError) throw this.#noted(outcome);
-        this.#settle(record, outcome, origin);
+        this.#settle(record, outcome, origin, wallMs);
       } catch (error) {
-        refuse(indexes[position] ?? position, error);
+        refusals.push(this.#refusal(index, error));
       }
     }
     return refusals;
+  }
+
+  #refusal(index: number, error: unknown): RefusedRecord {
+    const { code, message } = this.#refuse('replica.put-refused', error);
+    return { index, code, message };
   }
 
   /**
@@ -148,7 +163,7 @@ export class Replica {
   async store(record: StoredRecord, hintFor: NodeId | undefined, origin: ArrivalOrigin): Promise<void> {
     try {
       if (hintFor === undefined) {
-        this.#settle(record, await this.#store.merge(record), origin);
+        this.#settle(record, await this.#store.merge(record), origin, this.#clock.wallNow);
       } else {
         await this.#store.putHint(hintFor, record);
         this.#observer.count('hints.written');
@@ -163,10 +178,11 @@ export class Replica {
     record: StoredRecord,
     { changed, held, isDamaged = false }: MergeResult,
     origin: ArrivalOrigin,
+    wallMs: number,
   ): void {
     if (!changed) this.#checkBelieved(held.dot);
     if (isDamaged && !this.arrivals.isFetched(origin)) throw this.#lostAgainstDamage();
-    if (changed) this.noteArrival(record, origin);
+    if (changed) this.noteArrival(record, origin, wallMs);
   }
 
   #noted(error: unknown): unknown {
@@ -175,8 +191,8 @@ export class Replica {
   }
 
   /** Remembers how a version came that is held from now on. */
-  noteArrival({ token, version }: StoredRecord, origin: ArrivalOrigin): void {
-    this.arrivals.note(token, version.dot, version.checksum, origin, this.#clock.wallNow);
+  noteArrival({ token, version }: StoredRecord, origin: ArrivalOrigin, wallMs = this.#clock.wallNow): void {
+    this.arrivals.note(token, version.dot, version.checksum, origin, wallMs);
   }
 
   /**
@@ -244,7 +260,7 @@ export class Replica {
   }
 
   /** Throws the reason why a record must not be stored here. */
-  check(record: StoredRecord, hintFor: NodeId | undefined): void {
+  check(record: StoredRecord, hintFor: NodeId | undefined, wallMs = this.#clock.wallNow): void {
     if (!verifyRecord(record, this.#checksum)) {
       throw new StoreError(
         'RECORD_CORRUPT',
@@ -262,7 +278,7 @@ export class Replica {
         `${owner} does not own the key in placement epoch ${this.#placement.epoch}`,
       );
     }
-    if (!this.#clock.observe(record.version.dot)) {
+    if (!this.#clock.observe(record.version.dot, wallMs)) {
       this.#observer.count('clock.refused');
       throw new StoreError(
         'CLOCK_SKEW',
@@ -276,8 +292,8 @@ export class Replica {
    * Refuses a new write whose coordinator's clock lags: it would be acknowledged and lose at once to versions that were
    * there before it, which nobody would notice.
    */
-  #checkFresh(record: StoredRecord, ageMsMax: number): void {
-    if (!this.#clock.isTooFarBehind(record.version.dot, ageMsMax)) {
+  #checkFresh(record: StoredRecord, ageMsMax: number, wallMs: number): void {
+    if (!this.#clock.isTooFarBehind(record.version.dot, ageMsMax, wallMs)) {
       this.#checkPromise(record);
       return;
     }

@@ -93,12 +93,12 @@ export class Batch {
       writeUint32(
         buffer,
         start + 4,
-        this.#checksum(payload, this.#checksum(buffer.subarray(start + 8, payloadStart))),
+        this.#checksum(payload, this.#checksum(buffer, 0, start + 8, payloadStart)),
       );
     } else {
       buffer.set(payload, payloadStart);
       this.#used = payloadStart + payload.length;
-      writeUint32(buffer, start + 4, this.#checksum(buffer.subarray(start + 8, this.#used)));
+      writeUint32(buffer, start + 4, this.#checksum(buffer, 0, start + 8, this.#used));
     }
     this.#count++;
     return batchOffset;
@@ -116,7 +116,7 @@ export class Batch {
       from = piece.at;
     }
     if (from < this.#used) chunks.push(buffer.subarray(from, this.#used));
-    let checksum = this.#checksum(buffer.subarray(0, 20));
+    let checksum = this.#checksum(buffer, 0, 0, 20);
     for (const [index, chunk] of chunks.entries()) {
       checksum = this.#checksum(index === 0 ? chunk.subarray(batchHeaderBytes) : chunk, checksum);
     }

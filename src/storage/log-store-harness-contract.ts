@@ -4,11 +4,10 @@
  * Time is real here but nothing waits for it: turns are turns of the event loop.
  */
 
-import { crc32 as fastChecksum } from 'node:zlib';
-
 import type { StoredRecord } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
+import { zlibChecksum } from '../platform/zlib-checksum.ts';
 import { silentObserver } from '../ports/observer.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { SimRandom } from '../sim/sim-random.ts';
@@ -36,7 +35,7 @@ export async function openTestStore(disk: Disk, options: TestOptions = {}): Prom
     clock: testClock,
     random: new SimRandom(1),
     observer: silentObserver,
-    checksum: fastChecksum,
+    checksum: zlibChecksum,
     partitions: 16,
     durability: { mode: 'always' },
     ...options,

@@ -204,7 +204,7 @@ function rejected(reason: string): SectionsRead {
 }
 
 function continueChecksum(checksum: Checksum, running: number, section: Uint8Array): number {
-  return checksum(section.subarray(sectionHeaderBytes), checksum(section.subarray(0, 8), running));
+  return checksum(section, checksum(section, running, 0, 8), sectionHeaderBytes);
 }
 
 /** Reads a file from front to back through one buffer that holds the largest section. */

@@ -88,7 +88,7 @@ export function encodeSegmentHeader(header: SegmentHeader, checksum: Checksum): 
   writeUint32(bytes, 16, header.generation);
   writeUint32(bytes, 20, header.batchMark);
   writeUint48(bytes, 24, header.sequence);
-  writeUint32(bytes, 32, checksum(bytes.subarray(0, 32)));
+  writeUint32(bytes, 32, checksum(bytes, 0, 0, 32));
   return bytes;
 }
 
@@ -96,7 +96,7 @@ export function encodeSegmentHeader(header: SegmentHeader, checksum: Checksum): 
 export function decodeSegmentHeader(bytes: Uint8Array, checksum: Checksum): SegmentHeader | undefined {
   if (bytes.length < segmentHeaderBytes || readUint32(bytes, 0) !== segmentMagic) return undefined;
   if (readUint16(bytes, 4) !== segmentFormat) return undefined;
-  if (readUint32(bytes, 32) !== checksum(bytes.subarray(0, 32))) return undefined;
+  if (readUint32(bytes, 32) !== checksum(bytes, 0, 0, 32)) return undefined;
   return {
     firstId: readUint32(bytes, 8),
     lastId: readUint32(bytes, 12),
@@ -138,10 +138,8 @@ export function batchChecksum(
   checksum: Checksum,
 ): number {
   const payloadStart = offset + batchHeaderBytes;
-  return checksum(
-    bytes.subarray(payloadStart, payloadStart + payloadBytes),
-    checksum(bytes.subarray(offset, offset + 20)),
-  );
+  const ofHeader = checksum(bytes, 0, offset, offset + 20);
+  return checksum(bytes, ofHeader, payloadStart, payloadStart + payloadBytes);
 }
 
 /** Whether the framing of an entry fits between `offset` and `end`. */
@@ -154,7 +152,7 @@ export function entryFits(bytes: Uint8Array, offset: number, end: number): boole
 /** Whether an entry whose framing fits carries the checksum it was written with. */
 export function entryIsIntact(bytes: Uint8Array, offset: number, checksum: Checksum): boolean {
   const length = readUint32(bytes, offset);
-  return readUint32(bytes, offset + 4) === checksum(bytes.subarray(offset + 8, offset + length));
+  return readUint32(bytes, offset + 4) === checksum(bytes, 0, offset + 8, offset + length);
 }
 
 /** Reads the head of an entry whose framing fits. */

@@ -116,7 +116,7 @@ export class StabilityFloors {
     for (const [partition, floorMs] of raised.entries()) {
       writeUint48(bytes, headerBytes + partition * 6, floorMs);
     }
-    writeUint32(bytes, end, checksum(bytes.subarray(0, end)));
+    writeUint32(bytes, end, checksum(bytes, 0, 0, end));
     return bytes;
   }
 
@@ -130,7 +130,7 @@ export class StabilityFloors {
     if (readUint32(bytes, 8) !== partitions || bytes.length !== end + 4) {
       return `they are of another number of partitions than ${partitions}`;
     }
-    if (readUint32(bytes, end) !== checksum(bytes.subarray(0, end))) return 'their checksum does not match';
+    if (readUint32(bytes, end) !== checksum(bytes, 0, 0, end)) return 'their checksum does not match';
     for (let partition = 0; partition < partitions; partition++) {
       this.#floors[partition] = readUint48(bytes, headerBytes + partition * 6);
     }
