@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 
+import { childEnvironment } from '../src/cli/compile-cache.ts';
 import { freePorts } from '../src/cli/free-ports.ts';
 import { heapFlags, mainPath } from '../src/cli/program-process.ts';
 import { defaultVnodes, partitionsFor } from '../src/core/config.ts';
@@ -109,7 +110,10 @@ async function start(dataDir: string, keys: number): Promise<Node> {
   const url = new URL(`http://127.0.0.1:${port ?? 0}`);
   const words = [mainPath(), 'serve', '--data-dir', dataDir, '--listen', url.host];
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [...heapFlags, ...words], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [...heapFlags, ...words], {
+    stdio: 'ignore',
+    env: childEnvironment(),
+  });
   for (;;) {
     const answer = await fetch(new URL('/ready', url)).catch(() => undefined);
     await answer?.arrayBuffer();
@@ -193,7 +197,9 @@ async function filledFolder(folder: string, keys: number): Promise<Filled> {
     const dataDir = join(folder, String(keys));
     const words = ['--fill', dataDir, '--keys', String(keys), '--value-bytes', String(valueBytes)];
     const program = [...heapFlags, '--expose-gc', import.meta.filename];
-    const { stdout } = await promisify(execFile)(process.execPath, [...program, ...words]);
+    const { stdout } = await promisify(execFile)(process.execPath, [...program, ...words], {
+      env: childEnvironment(),
+    });
     writeFileSync(told, stdout);
   }
   return JSON.parse(readFileSync(told, 'utf8')) as Filled;

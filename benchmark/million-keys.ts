@@ -19,6 +19,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 
 import { composeNode } from '../src/cli/compose-node.ts';
+import { childEnvironment } from '../src/cli/compile-cache.ts';
 import { freePorts } from '../src/cli/free-ports.ts';
 import { heapFlags } from '../src/cli/program-process.ts';
 import { serveSettings } from '../src/cli/serve-settings.ts';
@@ -110,11 +111,10 @@ async function start(dataDir: string): Promise<Started> {
   const url = new URL(`http://127.0.0.1:${port ?? 0}`);
   const main = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts');
   const words = [main, 'serve', '--data-dir', dataDir, '--listen', url.host];
-  const cache = join(import.meta.dirname, '..', 'node_modules', '.cache', 'mini-dynamo');
   const startedAt = performance.now();
   const child = spawn(process.execPath, [...heapFlags, ...words], {
     stdio: 'ignore',
-    env: { NODE_COMPILE_CACHE: cache, ...process.env },
+    env: childEnvironment(),
   });
   for (;;) {
     const answer = await fetch(new URL('/ready', url)).catch(() => undefined);

@@ -11,6 +11,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { childEnvironment } from '../src/cli/compile-cache.ts';
 import { freePorts } from '../src/cli/free-ports.ts';
 
 export interface RunningServer {
@@ -76,7 +77,7 @@ export async function startCluster(options: ClusterOptions): Promise<RunningServ
 function startNode(command: string, logPath: string): ChildProcess {
   const [program, ...words] = command.split(/\s+/);
   const executable = program === 'node' || program === undefined ? process.execPath : program;
-  const child = spawn(executable, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(executable, words, { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() });
   const log = createWriteStream(logPath);
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });

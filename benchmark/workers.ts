@@ -18,6 +18,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { childEnvironment } from '../src/cli/compile-cache.ts';
 import { firstOfFreePorts, freePorts } from '../src/cli/free-ports.ts';
 import { heapFlags, mainPath } from '../src/cli/program-process.ts';
 import { workerDirectory } from '../src/cli/worker-folders.ts';
@@ -73,7 +74,10 @@ async function startNode(folder: string, workers: number): Promise<Node> {
   const peer = workers === 1 ? [] : ['--peer-listen', `127.0.0.1:${await firstOfFreePorts(workers)}`];
   const where = ['--listen', url.host, ...peer, '--data-dir', dataDir];
   const words = ['serve', '--workers', String(workers), '--durability', values.durability, ...where];
-  const child = spawn(process.execPath, [...heapFlags, mainPath(), ...words], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [...heapFlags, mainPath(), ...words], {
+    stdio: 'ignore',
+    env: childEnvironment(),
+  });
   for (;;) {
     const answer = await fetch(new URL('/ready', url)).catch(() => undefined);
     await answer?.arrayBuffer();

@@ -9,12 +9,15 @@
 import { flushCompileCache } from 'node:module';
 import { extname, join } from 'node:path';
 
+import { allocatorEnvironment } from './program-process.ts';
+
 const isCheckout = extname(import.meta.filename) === '.ts';
 const cacheDirectory = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'mini-dynamo');
 
 /** The environment for a process that runs this program. */
 export function childEnvironment(): NodeJS.ProcessEnv {
-  return isCheckout ? { NODE_COMPILE_CACHE: cacheDirectory, ...process.env } : process.env;
+  const compileCache = isCheckout ? { NODE_COMPILE_CACHE: cacheDirectory } : {};
+  return { ...allocatorEnvironment, ...compileCache, ...process.env };
 }
 
 /** Writes the cache now: a node that ends by SIGKILL would leave none. */
