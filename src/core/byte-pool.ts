@@ -26,3 +26,17 @@ export function takeBytes(length: number): Uint8Array {
   taken += (length + 7) & ~7;
   return piece;
 }
+
+/** Less is not worth the call. */
+const givenBackBytesMin = 32 * 1024;
+
+/**
+ * Frees the memory of a long array at once, if it has a buffer to itself; whoever still has a view of it sees it empty. Left to
+ * the collector it would stay until the next collection, and the collector runs the more often the more of that there
+ * is: with a few long values a second, all the time.
+ */
+export function giveBack(bytes: Uint8Array): void {
+  const { buffer } = bytes;
+  if (bytes.length < givenBackBytesMin || bytes.length !== buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}

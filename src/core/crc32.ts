@@ -61,3 +61,44 @@ function fourBytes(bytes: Uint8Array, at: number): number {
     ((bytes[at + 3] ?? 0) << 24)
   );
 }
+
+/**
+ * The CRC of two pieces behind each other, from the CRC of each and the length of the second; neither is read again.
+ * A CRC without its complements is the remainder of a polynomial, and bytes behind it multiply that by a power of x
+ * (Mark Adler's `crc32_combine` of zlib).
+ */
+export function joinChecksums(first: number, second: number, secondBytes: number): number {
+  return (shifted(first, secondBytes) ^ second) >>> 0;
+}
+
+/** The CRC of the second of two pieces, from the CRC of both behind each other, that of the first, and the length of the second. */
+export function checksumOfRest(whole: number, first: number, restBytes: number): number {
+  return joinChecksums(first, whole, restBytes);
+}
+
+/** The n-th is x to the power of 2^n, modulo the polynomial; the highest bit stands for 1. */
+const powers = new Int32Array(32);
+for (let index = 0, power = 1 << 30; index < powers.length; index++) {
+  powers[index] = power;
+  power = product(power, power);
+}
+
+/** The product of two polynomials modulo that of the CRC. */
+function product(left: number, right: number): number {
+  let sum = 0;
+  for (let bit = 31; bit >= 0; bit--) {
+    if ((left >>> bit) & 1) sum ^= right;
+    right = right & 1 ? (right >>> 1) ^ 0xedb88320 : right >>> 1;
+  }
+  return sum;
+}
+
+/** A CRC times x to the power of eight for each of so many bytes. */
+function shifted(crc: number, bytes: number): number {
+  let result = crc;
+  // The third power is x^8, and the powers repeat after 32.
+  for (let rest = bytes, index = 3; rest > 0; rest = Math.floor(rest / 2), index++) {
+    if (rest % 2 === 1) result = product(powers[index & 31] ?? 0, result);
+  }
+  return result;
+}

@@ -11,6 +11,7 @@ import {
   encodeRecord,
   readsAsDeleted,
   recordBytesMax,
+  recordChecksum,
   verifyRecord,
   type StoredRecord,
   type VersionFields,
@@ -100,6 +101,15 @@ test('a record decodes to what was encoded, and its bytes are what travels', () 
       assert.ok(encoded.bytes.length <= recordBytesMax(sizes));
     }),
     { numRuns: 300 },
+  );
+});
+
+test('the checksum of a whole record follows from that of its version', () => {
+  fc.assert(
+    fc.property(anyFields, (fields) => {
+      const record = encodeRecord(fields, checksum);
+      assert.equal(recordChecksum(record, checksum), checksum(record.bytes));
+    }),
   );
 });
 

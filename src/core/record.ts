@@ -29,7 +29,7 @@
 
 import { takeBytes } from './byte-pool.ts';
 import { readUint16, readUint32, readUint48, writeUint16, writeUint32, writeUint48 } from './bytes.ts';
-import type { Checksum } from './crc32.ts';
+import { checksumOfRest, joinChecksums, type Checksum } from './crc32.ts';
 import type { Dot } from './dot.ts';
 import { StoreError } from './errors.ts';
 import { wallMsMax } from './hybrid-logical-clock.ts';
@@ -220,6 +220,20 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
 /** Whether the version still carries the checksum that its coordinator gave it. */
 export function verifyRecord(record: StoredRecord, checksum: Checksum): boolean {
   return versionChecksum(record.bytes, headerBytes + record.key.length, checksum) === record.version.checksum;
+}
+
+/**
+ * The CRC of all bytes of a record whose version carries the right checksum: that of its value follows from it, and a long value
+ * is not read again.
+ */
+export function recordChecksum({ bytes, key, version }: StoredRecord, checksum: Checksum): number {
+  const versionOffset = headerBytes + key.length;
+  const valueBytes = version.value.length;
+  const valueOffset = bytes.length - valueBytes;
+  const ofKey = checksum(bytes, 0, headerBytes, versionOffset);
+  const beforeValue = checksum(bytes, ofKey, versionOffset + 4, valueOffset);
+  const ofValue = checksumOfRest(version.checksum, beforeValue, valueBytes);
+  return joinChecksums(checksum(bytes, 0, 0, valueOffset), ofValue, valueBytes);
 }
 
 /** Bytes that a record of these sizes takes, for checks against a frame or batch limit. */

@@ -9,6 +9,7 @@
  * peer that announces 60 MiB and sends none costs nothing.
  */
 
+import { giveBack } from '../core/byte-pool.ts';
 import { readUint32 } from '../core/bytes.ts';
 
 const lengthBytes = 4;
@@ -57,7 +58,7 @@ export class FrameReader {
   }
 
   /**
-   * Takes in a chunk, which must not change afterwards. Returns why the stream can't be believed any more, or
+   * Takes in a chunk, which is the reader's from then on: it must not change, and its memory may be freed. Returns why the stream can't be believed any more, or
    * undefined; after a reason nothing more may be pushed.
    */
   push(chunk: Uint8Array): string | undefined {
@@ -90,11 +91,14 @@ export class FrameReader {
 
   /** Copies what belongs to the frame that has begun; returns where the next one starts in the chunk. */
   #fillBuffer(chunk: Uint8Array, offset: number): number {
-    const end = Math.min(chunk.length, offset + this.#frameLength - this.#buffered);
+    const { length } = chunk;
+    const end = Math.min(length, offset + this.#frameLength - this.#buffered);
     const wanted = this.#buffered + end - offset;
     if (wanted > this.#buffer.length) this.#growBuffer(wanted);
     this.#buffer.set(chunk.subarray(offset, end), this.#buffered);
     this.#buffered = wanted;
+    // All of it has been copied, and it is nobody else's.
+    if (offset === 0 && end === length) giveBack(chunk);
     if (wanted === this.#frameLength) {
       const frame = this.#buffer;
       this.#buffer = noBytes;
@@ -114,6 +118,7 @@ export class FrameReader {
     // It is handed on when all of it has been written, so it need not be cleared.
     const grown = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
     grown.set(this.#buffer.subarray(0, this.#buffered));
+    giveBack(this.#buffer);
     this.#buffer = grown;
   }
 

@@ -7,10 +7,12 @@
  * digest shows can no longer be lost.
  */
 
+import type { Checksum } from '../core/crc32.ts';
 import { compareDots, type Dot } from '../core/dot.ts';
 import { StoreError, storeErrorOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { supersedes } from '../core/merge.ts';
-import type { StoredRecord, VersionDigest } from '../core/record.ts';
+import { recordChecksum, type StoredRecord, type VersionDigest } from '../core/record.ts';
 import type { Batch } from './batch.ts';
 import type { EntryPlace } from './entry-reader.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -28,6 +30,7 @@ export interface AppenderOptions {
   readonly index: LogIndex;
   readonly commit: GroupCommit;
   readonly floors: StabilityFloors;
+  readonly checksum: Checksum;
   readonly recordBytesMax: number;
   readonly hintBytesPerTargetMax: number;
   readonly hintBytesMax: number;
@@ -129,7 +132,8 @@ export class Appender {
       this.#checkHintRoom(space, record, replaces);
     }
     index.actors.intern(version.dot.actor);
-    this.#append('record', space, record, { payload: record.bytes, replaces, waiter });
+    const payloadChecksum = this.#checksumOf(record);
+    this.#append('record', space, record, { payload: record.bytes, replaces, waiter, payloadChecksum });
   }
 
   /**
@@ -243,12 +247,14 @@ export class Appender {
       readonly replaces: EntryPlace | StagedEntry | undefined;
       readonly supplants?: boolean;
       readonly waiter: MergeWaiter;
+      readonly payloadChecksum?: number | undefined;
     },
   ): void {
-    const { payload, replaces, supplants = false, waiter } = written;
+    const { payload, replaces, supplants = false, waiter, payloadChecksum } = written;
     const logKind = kind === 'drop' ? dropKind : recordKind;
     const follows = replaces instanceof StagedEntry ? 'staged' : 'nothing';
-    const { batch, batchOffset } = this.#options.commit.append(logKind, space.nameBytes, payload, follows);
+    const { commit } = this.#options;
+    const { batch, batchOffset } = commit.append(logKind, space.nameBytes, payload, follows, payloadChecksum);
     const length = entryHeaderBytes + space.nameBytes.length + payload.length;
     const entry = new StagedEntry({
       kind,
@@ -267,6 +273,12 @@ export class Appender {
     this.#staging.put(entry);
     if (kind === 'record') space.stagedBytes += length;
     this.#operations++;
+  }
+
+  /** Of a long record, whose version has been verified; a short one is quicker read once more. */
+  #checksumOf(record: StoredRecord): number | undefined {
+    if (record.bytes.length <= limits.batchCopyBytesMax) return undefined;
+    return recordChecksum(record, this.#options.checksum);
   }
 
   /** Counts what is stored and what is on its way, less what the new hint takes the place of. */

@@ -6,7 +6,7 @@
  */
 
 import { writeUint32 } from '../core/bytes.ts';
-import type { Checksum } from '../core/crc32.ts';
+import { joinChecksums, type Checksum } from '../core/crc32.ts';
 import { limits } from '../core/limits.ts';
 import { batchHeaderBytes, entryHeaderBytes, writeBatchHeader, writeEntryHead } from './segment-format.ts';
 import type { StagedEntry } from './staging.ts';
@@ -28,6 +28,7 @@ interface OutsidePiece {
   /** Position in the buffer before which the piece goes. */
   readonly at: number;
   readonly bytes: Uint8Array;
+  readonly checksum: number;
 }
 
 export class Batch {
@@ -76,8 +77,11 @@ export class Batch {
     );
   }
 
-  /** Appends an entry; returns where it starts, counted from the start of the batch. */
-  append(kind: number, spaceName: Uint8Array, payload: Uint8Array): number {
+  /**
+   * Appends an entry; returns where it starts, counted from the start of the batch. Who knows the checksum of a long payload
+   * spares reading it twice more.
+   */
+  append(kind: number, spaceName: Uint8Array, payload: Uint8Array, payloadChecksum?: number): number {
     const isOutside = payload.length > limits.batchCopyBytesMax;
     const headBytes = entryHeaderBytes + spaceName.length;
     const length = headBytes + payload.length;
@@ -88,13 +92,11 @@ export class Batch {
     const payloadStart = writeEntryHead(buffer, start, { length, kind, spaceName });
     if (isOutside) {
       this.#used = payloadStart;
-      this.#outside.push({ at: payloadStart, bytes: payload });
+      const checksum = payloadChecksum ?? this.#checksum(payload);
+      this.#outside.push({ at: payloadStart, bytes: payload, checksum });
       this.#outsideBytes += payload.length;
-      writeUint32(
-        buffer,
-        start + 4,
-        this.#checksum(payload, this.#checksum(buffer, 0, start + 8, payloadStart)),
-      );
+      const ofHead = this.#checksum(buffer, 0, start + 8, payloadStart);
+      writeUint32(buffer, start + 4, joinChecksums(ofHead, checksum, payload.length));
     } else {
       buffer.set(payload, payloadStart);
       this.#used = payloadStart + payload.length;
@@ -110,17 +112,17 @@ export class Batch {
     const payloadBytes = this.bytes - batchHeaderBytes;
     writeBatchHeader(buffer, 0, { batchMark, payloadBytes, entries: this.#count, sequence });
     const chunks: Uint8Array[] = [];
+    let checksum = this.#checksum(buffer, 0, 0, 20);
     let from = 0;
+    let summedTo = batchHeaderBytes;
     for (const piece of this.#outside) {
       chunks.push(buffer.subarray(from, piece.at), piece.bytes);
-      from = piece.at;
+      checksum = this.#checksum(buffer, checksum, summedTo, piece.at);
+      checksum = joinChecksums(checksum, piece.checksum, piece.bytes.length);
+      from = summedTo = piece.at;
     }
     if (from < this.#used) chunks.push(buffer.subarray(from, this.#used));
-    let checksum = this.#checksum(buffer, 0, 0, 20);
-    for (const [index, chunk] of chunks.entries()) {
-      checksum = this.#checksum(index === 0 ? chunk.subarray(batchHeaderBytes) : chunk, checksum);
-    }
-    writeUint32(buffer, 20, checksum);
+    writeUint32(buffer, 20, this.#checksum(buffer, checksum, summedTo, this.#used));
     return chunks;
   }
 

@@ -51,6 +51,7 @@ export class GroupCommit {
     spaceName: Uint8Array,
     payload: Uint8Array,
     follows: 'staged' | 'nothing',
+    payloadChecksum?: number,
   ): { readonly batch: Batch; readonly batchOffset: number } {
     // A lone entry is taken whatever its size: an idle log is not overloaded.
     if (this.#queueBytes > 0 && this.#queueBytes + payload.length > limits.logQueueBytesMax) {
@@ -62,7 +63,7 @@ export class GroupCommit {
     }
     const batch = this.#batchFor(payload.length, follows);
     const before = batch.bytes;
-    const batchOffset = batch.append(kind, spaceName, payload);
+    const batchOffset = batch.append(kind, spaceName, payload, payloadChecksum);
     this.#queueBytes += batch.bytes - before;
     this.#schedule();
     return { batch, batchOffset };

@@ -133,6 +133,7 @@ export class LogStore implements Store {
     this.#appender = new Appender({
       index,
       floors,
+      checksum: options.checksum,
       commit: this.#commit,
       recordBytesMax: recordBytesMax({
         keyBytes: limits.keyBytesMax,
