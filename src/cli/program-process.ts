@@ -1,12 +1,22 @@
 /** How this program starts itself again as another process. */
 
 import { extname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 
 /**
  * A small young generation: under load a node with a million keys then takes 175 MiB instead of 210 at the same
  * throughput (benchmark/million-keys.ts), since what it holds for long lies outside the JavaScript heap.
  */
 export const heapFlags: readonly string[] = ['--max-semi-space-size=8'];
+
+/**
+ * Lets the heap, and the buffers outside of it that are counted with it, grow to four times what lives between two full
+ * collections; V8's own measure is about half of it. With that a few values of 4 MiB a second have each node collect several
+ * times a second, 10 to 50 ms each, and every small request waits (benchmark/background-work.ts). Costs some 40 MiB.
+ */
+export function letHeapGrow(): void {
+  setFlagsFromString('--heap-growing-percent=300');
+}
 
 /**
  * glibc by and by takes ever larger blocks from its heap instead of from the system, and what an index table leaves behind when it

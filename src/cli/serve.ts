@@ -22,6 +22,7 @@ import { saveCompileCache } from './compile-cache.ts';
 import type { RunningNode } from './compose-node.ts';
 import { firstFreePort, firstOfFreePorts } from './free-ports.ts';
 import { createLogObserver, logFormats, logLevels } from './log-observer.ts';
+import { letHeapGrow } from './program-process.ts';
 import {
   serveSettings,
   type FreeAddresses,
@@ -87,6 +88,7 @@ export const serveCommand = withExamples(
 );
 
 async function serve(options: ServeOptions): Promise<void> {
+  letHeapGrow();
   const settings = await serveSettings(options, freeAddresses);
   const isWorker = options.worker !== undefined;
   const observer = createLogObserver({
