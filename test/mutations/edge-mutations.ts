@@ -150,6 +150,22 @@ export const edgeMutations: readonly Mutation[] = [
     tests: ['src/frontends/body-reader.test.ts'],
   },
   {
+    name: 'given-back-alone',
+    promise: 'memory is given back only by who has all of it',
+    file: 'src/core/byte-pool.ts',
+    find: ' || bytes.length !== buffer.byteLength',
+    replace: '',
+    tests: ['src/core/byte-pool.test.ts'],
+  },
+  {
+    name: 'chunk-given-back-once-copied',
+    promise: 'a received chunk is given back only once no frame lies in it any more',
+    file: 'src/platform/frame-reader.ts',
+    find: 'if (offset === 0 && end === length) giveBack(chunk);',
+    replace: 'giveBack(chunk);',
+    tests: ['src/platform/frame-reader.test.ts'],
+  },
+  {
     name: 'record-lengths-checked',
     promise: 'lengths inside a record are checked before they are used',
     file: 'src/core/record.ts',

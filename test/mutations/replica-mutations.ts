@@ -226,8 +226,8 @@ export const replicaMutations: readonly Mutation[] = [
     name: 'skew-refused-on-write',
     promise: 'a version stamped too far ahead is refused, not stored',
     file: 'src/replica/replica.ts',
-    find: 'if (!this.#clock.observe(record.version.dot)) {',
-    replace: 'if (!this.#clock.observe(record.version.dot) && record.bytes.length === 0) {',
+    find: 'if (!this.#clock.observe(record.version.dot, wallMs)) {',
+    replace: 'if (!this.#clock.observe(record.version.dot, wallMs) && record.bytes.length === 0) {',
     tests: [coordination, stories],
   },
   {

@@ -6,6 +6,14 @@ const together = 'src/replica/many-requests.test.ts';
 
 export const togetherMutations: readonly Mutation[] = [
   {
+    name: 'refusal-of-many-names-its-record',
+    promise: 'of many records the one that was refused is named, whichever refused it',
+    file: 'src/replica/replica.ts',
+    find: 'index: indexes[refusal.index] ?? refusal.index',
+    replace: 'index: refusal.index',
+    tests: ['src/replica/replica-many.test.ts'],
+  },
+  {
     name: 'together-waits-for-w',
     promise: 'a write that came with others is acknowledged by W durable holders, not by the first',
     file: 'src/replica/coordinate-write-many.ts',
