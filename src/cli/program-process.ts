@@ -4,8 +4,8 @@ import { extname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * A small young generation: under load a node with a million keys then takes 175 MiB instead of 210 at the same
- * throughput (benchmark/million-keys.ts), since what it holds for long lies outside the JavaScript heap.
+ * A small young generation: under load a node with a million keys then takes 35 MiB less at the same throughput
+ * (benchmark/million-keys.ts), since what it holds for long lies outside the JavaScript heap.
  */
 export const heapFlags: readonly string[] = ['--max-semi-space-size=8'];
 
