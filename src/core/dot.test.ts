@@ -21,7 +21,8 @@ test('dots are totally ordered: by time first, then by actor', () => {
     fc.property(anyDot, anyDot, anyDot, (a, b, c) => {
       assert.equal(compareDots(a, a), 0);
       assert.equal(Math.sign(compareDots(a, b)), -Math.sign(compareDots(b, a)) || 0);
-      if (compareDots(a, b) === 0) assert.deepEqual(a, b);
+      // Some of the drawn objects have no prototype, which is no part of a dot.
+      if (compareDots(a, b) === 0) assert.deepEqual({ ...a }, { ...b });
       if (compareDots(a, b) <= 0 && compareDots(b, c) <= 0) assert.ok(compareDots(a, c) <= 0);
     }),
     { numRuns: 500 },
