@@ -13,8 +13,8 @@ export const heapGrowthFlag = '--heap-growing-percent=300';
 
 /**
  * Lets the heap, and the buffers outside of it that are counted with it, grow to four times what lives between two full
- * collections; V8's own measure is about half of it. With that a few values of 4 MiB a second have each node collect several
- * times a second, 10 to 50 ms each, and every small request waits (benchmark/background-work.ts). Costs some 40 MiB.
+ * collections. By V8's own measure a few values of 4 MiB a second have each node collect several times a second, and every small
+ * request waits (benchmark/background-work.ts, decision 0024). Costs that much more memory.
  */
 export function letHeapGrow(): void {
   setFlagsFromString(heapGrowthFlag);

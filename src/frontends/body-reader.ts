@@ -2,8 +2,8 @@
  * Receives a request's body into one buffer, with every limit checked before memory is taken.
  *
  * A declared length over the limit is refused unread; a chunked body is counted as it comes. What
- * all bodies together hold is bounded by a budget, charged for bytes that are here and not for
- * lengths that are merely announced: otherwise thirty idle uploads could lock everybody out. Pieces
+ * all bodies together hold is bounded by a budget, charged for the memory that is taken (at most eight times
+ * what is here) and not for lengths that are merely announced: otherwise thirty idle uploads could lock everybody out. Pieces
  * are gathered in a buffer that grows, because a million one-byte chunks would cost a hundred
  * times their size as objects: to what was announced once an eighth of it is here, else by doubling.
  */
