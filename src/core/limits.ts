@@ -306,8 +306,8 @@ export const limits = {
   scanPartitionsPerPage: 64,
   /** Recent arrivals whose way is remembered, a power of two: 2 MiB, and about what a busy node takes in a second. */
   arrivalsRemembered: 65_536,
-  /** Keys of entries that need not be read back to be compared, a power of two: 8 MiB. */
-  keysRemembered: 131_072,
+  /** Keys of entries that need not be read back to be compared, a power of two: 17 MiB. */
+  keysRemembered: 262_144,
   /** Entries of one page of `/internal/keys`. */
   keysPageMax: 1_000,
   /** Longest `nodes.json` that is read: 256 members with every field take 60 KiB. */

@@ -131,7 +131,7 @@ export class Appender {
       floors.checkHint(record);
       this.#checkHintRoom(space, record, replaces);
     }
-    index.actors.intern(version.dot.actor);
+    index.rememberKey(record);
     const payloadChecksum = this.#checksumOf(record);
     this.#append('record', space, record, { payload: record.bytes, replaces, waiter, payloadChecksum });
   }
@@ -142,9 +142,9 @@ export class Appender {
    */
   async supplant(record: StoredRecord, damaged: EntryPlace): Promise<boolean> {
     const { index } = this.#options;
-    const { key, token, version, bytes } = record;
+    const { key, token, bytes } = record;
     if (this.#staging.find(index.own, key, token) !== undefined) return false;
-    index.actors.intern(version.dot.actor);
+    index.rememberKey(record);
     await new Promise<MergeResult>((resolve, reject) => {
       const written = { payload: bytes, replaces: damaged, supplants: true, waiter: { resolve, reject } };
       this.#append('record', index.own, record, written);

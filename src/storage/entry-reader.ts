@@ -24,6 +24,8 @@ export interface EntryPlace {
   readonly segment: Segment;
   readonly offset: number;
   readonly length: number;
+  /** The index slot that it was read from: where to look first, as it may have moved since. */
+  readonly slot?: number;
 }
 
 /** What lies at a place is not what was written there. */

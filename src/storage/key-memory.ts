@@ -7,13 +7,18 @@
  * `replica/arrival-memory.ts`. Long keys are not kept: reading one back costs less than what their size costs anyway.
  */
 
+import type { Dot } from '../core/dot.ts';
 import { limits } from '../core/limits.ts';
-import type { SlotEntry } from './index-slot.ts';
+import type { Token } from '../core/token.ts';
 import type { PartitionIndex } from './partition-index.ts';
 
-/** Token, time, actor, length, checksum. */
-const metaWords = 6;
-const keyBytesMax = 44;
+/**
+ * A slot: token, time, actor, length, checksum, and the key behind them. It has the size of a cache line, as what a look-up here
+ * costs is waiting for memory.
+ */
+const slotWords = 16;
+const keyStart = 24;
+const keyBytesMax = 4 * slotWords - keyStart;
 /** Slots of a set, of which a token may have any: with one, a fifth of the keys of a memory half full would have been displaced. */
 const ways = 4;
 /** Slots at first: enough for a node in a simulation, of which thousands start. */
@@ -22,8 +27,9 @@ const slotsMin = 256;
 export class KeyMemory {
   readonly #slotsMax: number;
   #mask: number;
-  #meta: Uint32Array;
-  #keys: Uint8Array;
+  /** The slots, and the same memory as bytes. */
+  #words: Uint32Array;
+  #bytes: Uint8Array;
   #taken = 0;
   #turn = 0;
 
@@ -32,73 +38,82 @@ export class KeyMemory {
     const slots = Math.min(slotsMin, slotsMax);
     this.#slotsMax = slotsMax;
     this.#mask = slots - 1;
-    this.#meta = new Uint32Array(slots * metaWords);
-    this.#keys = new Uint8Array(slots * keyBytesMax);
+    this.#words = new Uint32Array(slots * slotWords);
+    this.#bytes = new Uint8Array(this.#words.buffer);
   }
 
-  /** Notes the key of what a slot of the index says, if it is short. */
-  remember(entry: SlotEntry, key: Uint8Array): void {
+  /** Notes the key of a version, if it is short. */
+  remember(
+    { high, low }: Token,
+    { wallMs, counter }: Pick<Dot, 'wallMs' | 'counter'>,
+    actorOrdinal: number,
+    checksum: number,
+    key: Uint8Array,
+  ): void {
     const length = key.length;
     if (length > keyBytesMax) return;
     if (2 * this.#taken > this.#mask && this.#mask + 1 < this.#slotsMax) this.#grow();
-    const slot = this.#slotFor(entry.tokenHigh, entry.tokenLow);
-    const meta = this.#meta;
-    const at = slot * metaWords;
-    if (meta[at + 4] === 0) this.#taken++;
-    meta[at] = entry.tokenHigh;
-    meta[at + 1] = entry.tokenLow;
-    meta[at + 2] = entry.wallMs;
-    meta[at + 3] = actorWord(entry.counter, entry.actorOrdinal);
-    meta[at + 4] = lengthWord(entry.wallMs, length);
-    meta[at + 5] = entry.checksum;
-    const keys = this.#keys;
-    const start = slot * keyBytesMax;
-    for (let index = 0; index < length; index++) keys[start + index] = key[index] ?? 0;
+    const slot = this.#slotFor(high, low);
+    const words = this.#words;
+    const at = slot * slotWords;
+    if (words[at + 4] === 0) this.#taken++;
+    words[at] = high;
+    words[at + 1] = low;
+    words[at + 2] = wallMs;
+    words[at + 3] = actorWord(counter, actorOrdinal);
+    words[at + 4] = lengthWord(wallMs, length);
+    words[at + 5] = checksum;
+    const bytes = this.#bytes;
+    const start = 4 * at + keyStart;
+    for (let index = 0; index < length; index++) bytes[start + index] = key[index] ?? 0;
   }
 
   /** Whether this is known to be the key of a slot of an index table; false says nothing. */
   isKeyAt(table: PartitionIndex, indexSlot: number, key: Uint8Array): boolean {
     const length = key.length;
     if (length > keyBytesMax) return false;
-    const high = table.tokenHighAt(indexSlot);
-    const low = table.tokenLowAt(indexSlot);
-    const slot = this.#slotOf(high, low);
+    const slot = this.#slotOf(table.tokenHighAt(indexSlot), table.tokenLowAt(indexSlot));
     if (slot < 0) return false;
-    const meta = this.#meta;
-    const at = slot * metaWords;
+    const words = this.#words;
+    const at = slot * slotWords;
     const wallMs = table.wallMsAt(indexSlot);
     if (
-      meta[at + 4] !== lengthWord(wallMs, length) ||
-      meta[at + 2] !== wallMs >>> 0 ||
-      meta[at + 3] !== actorWord(table.counterAt(indexSlot), table.actorAt(indexSlot)) ||
-      meta[at + 5] !== table.checksumAt(indexSlot)
+      words[at + 4] !== lengthWord(wallMs, length) ||
+      words[at + 2] !== wallMs >>> 0 ||
+      words[at + 3] !== actorWord(table.counterAt(indexSlot), table.actorAt(indexSlot)) ||
+      words[at + 5] !== table.checksumAt(indexSlot)
     ) {
       return false;
     }
-    const keys = this.#keys;
-    const start = slot * keyBytesMax;
-    for (let index = 0; index < length; index++) if (keys[start + index] !== key[index]) return false;
+    const bytes = this.#bytes;
+    const start = 4 * at + keyStart;
+    for (let index = 0; index < length; index++) if (bytes[start + index] !== key[index]) return false;
     return true;
   }
 
   /** The slot of its set that has a token, or -1. */
   #slotOf(high: number, low: number): number {
-    const meta = this.#meta;
+    const words = this.#words;
     const first = low & this.#mask & -ways;
-    for (let slot = first; slot < first + ways; slot++) {
-      const at = slot * metaWords;
-      if (meta[at + 1] === low && meta[at] === high && meta[at + 4] !== 0) return slot;
+    for (let way = 0; way < ways; way++) {
+      const slot = first + ((high + way) & (ways - 1));
+      const at = slot * slotWords;
+      if (words[at + 1] === low && words[at] === high && words[at + 4] !== 0) return slot;
     }
     return -1;
   }
 
-  /** The slot that has a token, or else a free one of its set, or else the one whose turn it is to be forgotten. */
+  /**
+   * The slot that has a token, or else a free one of its set, or else the one whose turn it is to be forgotten. Those of a set
+   * are tried from the one that the token says: it mostly lies there.
+   */
   #slotFor(high: number, low: number): number {
     const known = this.#slotOf(high, low);
     if (known >= 0) return known;
     const first = low & this.#mask & -ways;
-    for (let slot = first; slot < first + ways; slot++) {
-      if (this.#meta[slot * metaWords + 4] === 0) return slot;
+    for (let way = 0; way < ways; way++) {
+      const slot = first + ((high + way) & (ways - 1));
+      if (this.#words[slot * slotWords + 4] === 0) return slot;
     }
     this.#turn = (this.#turn + 1) & (ways - 1);
     return first + this.#turn;
@@ -106,18 +121,15 @@ export class KeyMemory {
 
   /** Twice the slots; nothing is forgotten, as every set becomes two. */
   #grow(): void {
-    const meta = this.#meta;
-    const keys = this.#keys;
+    const words = this.#words;
     const slots = 2 * (this.#mask + 1);
     this.#mask = slots - 1;
-    this.#meta = new Uint32Array(slots * metaWords);
-    this.#keys = new Uint8Array(slots * keyBytesMax);
-    for (let at = 0; at < meta.length; at += metaWords) {
-      if (meta[at + 4] === 0) continue;
-      const slot = this.#slotFor(meta[at] ?? 0, meta[at + 1] ?? 0);
-      const start = (at / metaWords) * keyBytesMax;
-      this.#meta.set(meta.subarray(at, at + metaWords), slot * metaWords);
-      this.#keys.set(keys.subarray(start, start + keyBytesMax), slot * keyBytesMax);
+    this.#words = new Uint32Array(slots * slotWords);
+    this.#bytes = new Uint8Array(this.#words.buffer);
+    for (let at = 0; at < words.length; at += slotWords) {
+      if (words[at + 4] === 0) continue;
+      const slot = this.#slotFor(words[at] ?? 0, words[at + 1] ?? 0);
+      this.#words.set(words.subarray(at, at + slotWords), slot * slotWords);
     }
   }
 }

@@ -116,7 +116,7 @@ export class LogIndex {
         key,
       );
       if (comparison === 'same') {
-        this.#keys.remember(table.read(slot), key);
+        this.#keys.remember(token, this.dotOf(table, slot), table.actorAt(slot), table.checksumAt(slot), key);
         return slot;
       }
       if (comparison === 'damaged') {
@@ -132,6 +132,7 @@ export class LogIndex {
       segment: this.segments.at(table.segmentAt(slot)),
       offset: table.offsetAt(slot),
       length: table.lengthAt(slot),
+      slot,
     };
   }
 
@@ -174,6 +175,15 @@ export class LogIndex {
       Number(version.tombstone) - Number(table.isTombstoneAt(slot)) ||
       version.checksum - table.checksumAt(slot)
     );
+  }
+
+  /**
+   * Notes the key (and the actor) of a record on its way into a space, or in it. Best right after looking for it, when what is
+   * touched here is at hand. One that never gets there does no harm: see `KeyMemory`.
+   */
+  rememberKey({ key, token, version }: Omit<IndexedRecord, 'space'>): void {
+    const { dot, checksum } = version;
+    this.#keys.remember(token, dot, this.actors.intern(dot.actor), checksum, key);
   }
 
   /**
@@ -243,15 +253,17 @@ export class LogIndex {
 
   /** The slot of a token that points to a place, or -1. */
   slotAt(table: PartitionIndex, token: Token, place: EntryPlace): number {
+    const { slot: known } = place;
+    if (known !== undefined && table.isTokenAt(known, token) && this.#pointsTo(table, known, place))
+      return known;
     for (let slot = table.find(token); slot >= 0; slot = table.findNext(slot)) {
-      if (
-        table.offsetAt(slot) === place.offset &&
-        this.segments.at(table.segmentAt(slot)) === place.segment
-      ) {
-        return slot;
-      }
+      if (this.#pointsTo(table, slot, place)) return slot;
     }
     return -1;
+  }
+
+  #pointsTo(table: PartitionIndex, slot: number, place: EntryPlace): boolean {
+    return table.offsetAt(slot) === place.offset && this.segments.at(table.segmentAt(slot)) === place.segment;
   }
 
   #slotOf(entry: IndexedRecord | IndexedDrop, table: PartitionIndex, replaces?: EntryPlace): number {
@@ -276,7 +288,6 @@ export class LogIndex {
     entry.length = place.length;
     entry.tombstone = version.tombstone;
     entry.expires = version.expiresAtMs !== 0;
-    this.#keys.remember(entry, record.key);
     return entry;
   }
 }

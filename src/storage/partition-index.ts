@@ -101,15 +101,19 @@ export class PartitionIndex {
 
   /** The first slot with this token, or -1. */
   find(token: Token): number {
-    const at = this.#lowerBound(token.high, token.low);
-    return this.#holdsToken(at, token.high, token.low) ? at / slotWords : -1;
+    const slot = this.#lowerBound(token.high, token.low) / slotWords;
+    return this.isTokenAt(slot, token) ? slot : -1;
   }
 
   /** The next slot with the same token, or -1. */
   findNext(slot: number): number {
     const at = slot * slotWords;
-    const holds = this.#holdsToken(at + slotWords, this.#word(at), this.#word(at + 1));
-    return holds ? slot + 1 : -1;
+    return this.#holdsToken(at + slotWords, this.#word(at), this.#word(at + 1)) ? slot + 1 : -1;
+  }
+
+  /** Whether a slot, which may be any number, holds this token. */
+  isTokenAt(slot: number, token: Token): boolean {
+    return this.#holdsToken(slot * slotWords, token.high, token.low);
   }
 
   /** Adds an entry, after those of the same token, and returns its slot. */
@@ -137,10 +141,7 @@ export class PartitionIndex {
   /** Overwrites a slot with an entry of the same token. */
   replace(slot: number, entry: SlotEntry): void {
     const at = this.#occupied(slot);
-    assert(
-      this.#holdsToken(at, entry.tokenHigh, entry.tokenLow),
-      'a slot is replaced by an entry of its token',
-    );
+    assert(this.#holdsToken(at, entry.tokenHigh, entry.tokenLow), 'an entry replaces one of its token');
     this.#takeFromSum(at);
     writeSlot(this.#words, at, entry);
     this.#addToSum(at);
@@ -211,8 +212,7 @@ export class PartitionIndex {
   recountSum(): boolean {
     const before = this.#sum.value();
     this.#sum.clear();
-    this.#newestMs = 0;
-    this.#damaged = 0;
+    this.#newestMs = this.#damaged = 0;
     for (let at = 0; at < this.#words.length; at += slotWords) {
       if (this.#word(at + 7) !== 0) this.#addToSum(at);
     }
@@ -310,7 +310,7 @@ export class PartitionIndex {
 
   #occupied(slot: number): number {
     const at = slot * slotWords;
-    assert(this.#word(at + 7) !== 0, `slot ${slot} is empty`);
+    assert(this.#word(at + 7) !== 0, 'the slot is empty');
     return at;
   }
 

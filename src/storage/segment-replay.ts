@@ -7,7 +7,8 @@ import { errorMessageOf, StoreError } from '../core/errors.ts';
 import { decodeRecord } from '../core/record.ts';
 import { tokenOf } from '../core/token.ts';
 import { FileWindow } from './file-window.ts';
-import type { LogIndex } from './log-index.ts';
+import type { EntryPlace } from './entry-reader.ts';
+import type { IndexedRecord, LogIndex } from './log-index.ts';
 import type { Disk } from '../ports/disk.ts';
 import { loadHintFile, type HintEntry } from './hint-file.ts';
 import { nameOf } from './segment-name.ts';
@@ -146,11 +147,17 @@ function replayHint(index: LogIndex, segment: Segment, entry: HintEntry): void {
   const place = { segment, offset, length };
   if (entry.kind === 'record') {
     segment.note(recordKind, space, length);
-    index.applyRecord({ space, key, token: tokenOf(key), version: entry.version }, place);
+    applyRecord(index, { space, key, token: tokenOf(key), version: entry.version }, place);
   } else {
     segment.note(dropKind, space, length);
     index.applyDrop({ space, key, token: tokenOf(key), dot: entry.dot }, place);
   }
+}
+
+function applyRecord(index: LogIndex, record: IndexedRecord, place: EntryPlace): void {
+  index.applyRecord(record, place);
+  // The next version of the key is mostly not far.
+  index.rememberKey(record);
 }
 
 function replayEntry(
@@ -166,7 +173,7 @@ function replayEntry(
   if (entry.kind === recordKind) {
     const record = decodeRecord(payload);
     segment.note(recordKind, space, entry.length);
-    index.applyRecord({ space, key: record.key, token: record.token, version: record.version }, place);
+    applyRecord(index, { space, key: record.key, token: record.token, version: record.version }, place);
     return;
   }
   const drop = entry.kind === dropKind ? decodeDrop(payload) : undefined;
