@@ -176,7 +176,7 @@ export const limits = {
   /** Share of the time of the event loop that they take: 80,000 short entries a second, eight times what a busy node appends. */
   maintenanceShare: 0.25,
   /** Bytes of a long file that are written before they are synced: what is synced at once, a write of a client waits for. */
-  maintenanceSyncBytes: 4 * mebibyte,
+  maintenanceSyncBytes: 256 * kibibyte,
   /** Default for what compaction reads and writes a second: twenty times what a busy node appends. */
   compactionBytesPerSecondDefault: 32 * mebibyte,
   /** Index slots that compaction repoints between two turns of the event loop. */
