@@ -4,7 +4,8 @@
  * Redis runs alone, without replicas and without persistence; the store has every write on the disks of a quorum of three
  * nodes. Runs alternate (store, Redis, store, …) and the ratio of each pair is what is to be looked at. Each run has
  * as many load generators as the store has nodes, their connections split evenly, so that both servers pay for
- * the same generators. A run counts from the start of the first generator to the end of the last.
+ * the same generators. A run counts from the start of the first generator to the end of the last. Before the first run
+ * of a kind both have its load for a while: a node is compiled while it runs, and has all its speed after some ten seconds.
  *
  *   node benchmark/redis-compare.ts --pairs 5 --seconds 5 --json redis.json
  *
@@ -31,6 +32,8 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '5' },
     // About so long a run; the number of requests follows from a first run.
     seconds: { type: 'string', default: '5' },
+    // Seconds of load before the first run of a kind.
+    'warm-up': { type: 'string', default: '10' },
     connections: { type: 'string', default: '64' },
     pipelines: { type: 'string', default: '1,16' },
     tests: { type: 'string', default: 'set,get' },
@@ -108,9 +111,12 @@ async function generate(
   return { p50Ms, p99Ms };
 }
 
-/** As many requests as a server does in the wanted time, by a first short run. */
+/** As many requests as a server does in the wanted time, by the last of some short runs, which warm it up. */
 async function sized(server: RunningServer, test: string, pipeline: number): Promise<Load> {
-  const first = await measure(server, { test, pipeline, requests: firstRequests * Math.min(pipeline, 4) });
+  const short = { test, pipeline, requests: firstRequests * Math.min(pipeline, 4) };
+  const warmAtMs = performance.now() + Number(values['warm-up']) * 1_000;
+  let first = await measure(server, short);
+  while (performance.now() < warmAtMs) first = await measure(server, short);
   const requests = Math.ceil(first.requestsPerSecond * Number(values.seconds));
   return { test, pipeline, requests: Math.max(requests, firstRequests) };
 }

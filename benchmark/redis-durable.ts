@@ -3,7 +3,8 @@
  * all three, and a `WAIT 1` behind every write. The client hears of a write when the primary has it on disk and one
  * replica has received it (Redis waits for a replica's disk only from 7.2 on); the store then has it on two disks.
  *
- * Runs alternate and the ratio of each pair is what is to be looked at. The load generator is the same for both.
+ * Runs alternate and the ratio of each pair is what is to be looked at. The load generator is the same for both, and both
+ * are warmed up: a node is compiled while it runs, and has all its speed after some ten seconds.
  *
  *   node benchmark/redis-durable.ts --pairs 5 --seconds 5 --connections 64,256
  */
@@ -28,6 +29,8 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '5' },
     // About so long a run; the number of requests follows from a first run.
     seconds: { type: 'string', default: '5' },
+    // Seconds of load before the first run of a kind.
+    'warm-up': { type: 'string', default: '10' },
     connections: { type: 'string', default: '64,256' },
     keys: { type: 'string', default: '100000' },
     'value-bytes': { type: 'string', default: '100' },
@@ -69,7 +72,11 @@ async function compare(
   servers: { readonly store: RunningServer; readonly redis: RunningServer },
 ): Promise<Comparison> {
   const sized = async (server: RunningServer, wait: number): Promise<number> => {
-    const first = await measure(server, { connections, requests: firstRequests, wait });
+    const warmAtMs = performance.now() + Number(values['warm-up']) * 1_000;
+    let first = await measure(server, { connections, requests: firstRequests, wait });
+    while (performance.now() < warmAtMs) {
+      first = await measure(server, { connections, requests: firstRequests, wait });
+    }
     return Math.max(firstRequests, Math.ceil(first.requestsPerSecond * Number(values.seconds)));
   };
   const ofStore = { connections, requests: await sized(servers.store, 0), wait: 0 };
