@@ -9,11 +9,17 @@ import { supersedes } from '../core/merge.ts';
 import type { StoredRecord } from '../core/record.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { EntryReader, type EntryPlace } from './entry-reader.ts';
+import type { SlotEntry } from './index-slot.ts';
 import { LogIndex } from './log-index.ts';
+import { PartitionIndex } from './partition-index.ts';
 import { Segment, SegmentTable } from './segment.ts';
 import { recordOf } from './store-contract-records.ts';
 
 const length = 100;
+const slotEntry: SlotEntry = {
+  ...{ tokenHigh: 1, tokenLow: 0, wallMs: 5, counter: 0, checksum: 0, actorOrdinal: 0 },
+  ...{ segmentOrdinal: 0, offset: 0, length, tombstone: false, expires: false, damaged: false },
+};
 
 /** An index over a segment that is only a name: keys are told apart by their tokens here. */
 async function newIndex(): Promise<{
@@ -114,6 +120,32 @@ describe('the log index', () => {
     assert.equal(heldWallMs(index, older, 'n2'), 1, 'it was placed after the drop');
     assert.equal(index.space('n2').keys, 1);
     assert.equal(index.space('n2').bytes, length);
+  });
+
+  test('finds what lies at a place wherever its slot is by now, and nothing else', async () => {
+    const { index, at } = await newIndex();
+    const step = fc.record({ low: fc.nat(5), removes: fc.boolean() });
+    const property = fc.property(fc.array(step, { minLength: 2, maxLength: 40 }), (steps) => {
+      // All in one table, where a slot moves with each that comes or goes before it; several share a token.
+      const table = new PartitionIndex({ partitionBits: 0 });
+      const places: { readonly low: number; readonly place: EntryPlace }[] = [];
+      for (const [position, { low, removes }] of steps.entries()) {
+        const held = table.find({ high: 1, low });
+        if (removes && held >= 0) table.removeAt(held);
+        if (removes) continue;
+        const { segment } = at(0);
+        const entry = { ...slotEntry, tokenLow: low, segmentOrdinal: segment.ordinal, offset: position };
+        places.push({ low, place: index.placeOf(table, table.insert(entry)) });
+      }
+      for (const { low, place } of places) {
+        let expected = -1;
+        for (let slot = table.firstSlot(); slot >= 0; slot = table.slotAfter(slot)) {
+          if (table.offsetAt(slot) === place.offset) expected = slot;
+        }
+        assert.equal(index.slotAt(table, { high: 1, low }, place), expected);
+      }
+    });
+    fc.assert(property);
   });
 
   test('ends the same when a replay starts before what a checkpoint already holds', async () => {

@@ -254,8 +254,9 @@ export class LogIndex {
   /** The slot of a token that points to a place, or -1. */
   slotAt(table: PartitionIndex, token: Token, place: EntryPlace): number {
     const { slot: known } = place;
-    if (known !== undefined && table.isTokenAt(known, token) && this.#pointsTo(table, known, place))
+    if (known !== undefined && table.isTokenAt(known, token) && this.#pointsTo(table, known, place)) {
       return known;
+    }
     for (let slot = table.find(token); slot >= 0; slot = table.findNext(slot)) {
       if (this.#pointsTo(table, slot, place)) return slot;
     }

@@ -481,6 +481,14 @@ export const storageMutations: readonly Mutation[] = [
     tests: ['src/storage/group-commit.test.ts'],
   },
   {
+    name: 'known-slot-is-looked-at',
+    promise: 'an index slot that was noted with a place is believed only if it still points there',
+    file: 'src/storage/log-index.ts',
+    find: 'table.isTokenAt(known, token) && this.#pointsTo(table, known, place)',
+    replace: 'table.isTokenAt(known, token)',
+    tests: ['src/storage/log-index.test.ts'],
+  },
+  {
     name: 'supplants-only-what-is-damaged',
     promise: 'what was healed meanwhile stays',
     file: 'src/storage/log-index.ts',
