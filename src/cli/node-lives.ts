@@ -245,6 +245,7 @@ function transportFor(
     peers: peerAddresses(settings),
     ...(peerTls === undefined ? {} : { tls: peerTls }),
     frameBytesMax: config.valueBytesMax + limits.frameOverheadBytes,
+    silentMsMax: limits.peerSilenceFactor * config.timing.peerDownAfterMs,
     clock,
     random,
     observer,

@@ -57,6 +57,8 @@ export const limits = {
   peerCertificateFileBytesMax: mebibyte,
   /** A connected peer that said nothing for so long may be dead: heartbeats come every 500 ms. */
   peerPresentMs: 3_000,
+  /** A connection is made anew after so many times `timing.peerDownAfterMs` without a byte: 6.4 s. */
+  peerSilenceFactor: 4,
   /** A node that is told for so long that its id is in use ends: a dead process would have fallen silent. */
   idInUseGraceMs: 10_000,
   /** Bytes of replies queued on a client's connection before it is closed as not reading. */

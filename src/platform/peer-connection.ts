@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { errorMessageOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity } from '../ports/transport.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -19,12 +19,17 @@ export interface PeerConnectionOptions {
   readonly peer: PeerIdentity;
   readonly frameBytesMax: number;
   readonly queueBytesMax: number;
+  /** The connection is given up when nothing has come for about so long; kept unless told. */
+  readonly silentMsMax?: number;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly onFrame: (from: PeerIdentity, frame: Uint8Array) => void;
   /** Called once, when nothing is sent or delivered any more; the socket may still be closing. */
   readonly onLost: (connection: PeerConnection, reason: string) => void;
 }
+
+/** The silence that a peer is allowed is looked at in so many pieces. */
+const silentChecksMax = 8;
 
 export class PeerConnection {
   readonly peer: PeerIdentity;
@@ -40,6 +45,8 @@ export class PeerConnection {
   readonly #queue: OutboundQueue;
   readonly #reader: FrameReader;
   #isLost = false;
+  #silentChecks = 0;
+  #cancelCheck: CancelTimer = () => undefined;
 
   constructor(options: PeerConnectionOptions) {
     const { socket, peer, onFrame } = options;
@@ -65,6 +72,7 @@ export class PeerConnection {
       socket.end();
     });
     socket.on('error', (error) => this.#lose(describeSocketError(error)));
+    if (options.silentMsMax !== undefined) this.#watch(options.silentMsMax);
   }
 
   get isEncrypted(): boolean {
@@ -113,9 +121,24 @@ export class PeerConnection {
     cancelTimer();
   }
 
+  /**
+   * Gives the connection up when nothing comes any more. After an outage TCP tries again at ever longer intervals, up to two
+   * minutes; a new connection carries data at once. Silence is counted in checks: a process that stood still itself has
+   * made no more than one of them meanwhile.
+   */
+  #watch(silentMsMax: number): void {
+    const heardMs = this.lastHeardMs;
+    this.#cancelCheck = this.#options.clock.startTimer(Math.ceil(silentMsMax / silentChecksMax), () => {
+      this.#silentChecks = this.lastHeardMs === heardMs ? this.#silentChecks + 1 : 0;
+      if (this.#silentChecks < silentChecksMax) this.#watch(silentMsMax);
+      else this.destroy(`nothing has come from it for ${silentMsMax} ms`);
+    });
+  }
+
   #lose(reason: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
+    this.#cancelCheck();
     this.#reader.stop();
     this.#options.onLost(this, reason);
   }

@@ -53,6 +53,8 @@ export interface TcpTransportOptions {
   readonly queueBytesMax?: number;
   /** `limits.handshakeTimeoutMs` unless told. */
   readonly handshakeTimeoutMs?: number;
+  /** A connection over which nothing has come for so long is made anew; kept unless told. Far above the interval of heartbeats. */
+  readonly silentMsMax?: number;
 }
 
 export class TcpTransport implements Transport {
@@ -230,9 +232,11 @@ export class TcpTransport implements Transport {
     const { id, incarnation, life } = introduction;
     const peer: PeerIdentity = { id, incarnation, life };
     this.#connections.get(peer.id)?.destroy('the peer made a new connection');
+    const { silentMsMax } = this.#options;
     const connection = new PeerConnection({
       socket,
       peer,
+      ...(silentMsMax === undefined ? {} : { silentMsMax }),
       frameBytesMax: this.#options.frameBytesMax,
       queueBytesMax: this.#options.queueBytesMax ?? limits.peerQueueBytesMax,
       clock: this.#options.clock,

@@ -20,6 +20,22 @@ export const edgeMutations: readonly Mutation[] = [
     tests: ['src/platform/file-disk.test.ts'],
   },
   {
+    name: 'silent-connection-is-made-anew',
+    promise: 'a connection that TCP keeps without carrying anything is given up',
+    file: 'src/platform/peer-connection.ts',
+    find: 'if (this.#silentChecks < silentChecksMax) this.#watch(silentMsMax);',
+    replace: 'if (silentMsMax > 0) this.#watch(silentMsMax);',
+    tests: ['src/platform/peer-connection.test.ts'],
+  },
+  {
+    name: 'standing-still-is-no-silence',
+    promise: 'a node that stood still itself does not give its connections up for it',
+    file: 'src/platform/peer-connection.ts',
+    find: 'const silentChecksMax = 8;',
+    replace: 'const silentChecksMax = 1;',
+    tests: ['src/platform/peer-connection.test.ts'],
+  },
+  {
     name: 'short-write-completed',
     promise: 'a write that the system took only in part is completed',
     file: 'src/platform/write-fully.ts',
