@@ -44,7 +44,7 @@ test('a connection over which nothing comes is given up, whatever is sent over i
   }
   assert.deepEqual(lost, []);
   clock.advance(100);
-  assert.deepEqual(lost, ['nothing has come from it for 800 ms']);
+  assert.deepEqual(lost, ['nothing came for 800 ms, no heartbeat either']);
 });
 
 test('a peer that says something now and then keeps its connection', () => {

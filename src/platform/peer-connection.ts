@@ -131,7 +131,7 @@ export class PeerConnection {
     this.#cancelCheck = this.#options.clock.startTimer(Math.ceil(silentMsMax / silentChecksMax), () => {
       this.#silentChecks = this.lastHeardMs === heardMs ? this.#silentChecks + 1 : 0;
       if (this.#silentChecks < silentChecksMax) this.#watch(silentMsMax);
-      else this.destroy(`nothing has come from it for ${silentMsMax} ms`);
+      else this.destroy(`nothing came for ${silentMsMax} ms, no heartbeat either`);
     });
   }
 

@@ -105,6 +105,19 @@ test('a connection that is given up is made again by whoever dials', () =>
     assert.equal(reasons[0], 'no heartbeat');
   }));
 
+test('a connection over which nothing comes is made again without anybody asking', () =>
+  withConnectedPair(
+    async (_left, _right, atLeft, atRight) => {
+      await Promise.all([atLeft.untilCount('connected', 2), atRight.untilCount('connected', 2)]);
+      const reasons = [atLeft, atRight].flatMap(({ events }) =>
+        events.flatMap((event) => (event.kind === 'disconnected' ? [event.reason] : [])),
+      );
+      // Whichever end looks first.
+      assert.ok(reasons.includes('nothing came for 200 ms, no heartbeat either'), reasons.join());
+    },
+    (ids, body) => withTcpMembers(ids, body, { silentMsMax: 200 }),
+  ));
+
 /** A clock whose short timers fire soon, which remembers what they were asked for, and can be set forward. */
 class ImpatientClock extends SystemClock {
   readonly delaysMs: number[] = [];

@@ -132,7 +132,7 @@ export class TcpTransport implements Transport {
     return this.#connections.get(peer)?.isEncrypted === true;
   }
 
-  /** Gives a connection up that seems dead, e.g. when heartbeats stay away. It is dialled again. */
+  /** Gives a connection up, as a silent one gives itself up. It is dialled again. */
   disconnect(peer: NodeId, reason: string): void {
     this.#connections.get(peer)?.destroy(reason);
   }

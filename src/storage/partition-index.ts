@@ -310,7 +310,7 @@ export class PartitionIndex {
 
   #occupied(slot: number): number {
     const at = slot * slotWords;
-    assert(this.#word(at + 7) !== 0, 'the slot is empty');
+    if (this.#word(at + 7) === 0) assert(false, `slot ${slot} is empty`);
     return at;
   }
 
