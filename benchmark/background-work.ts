@@ -18,6 +18,7 @@ import { formatAddress } from '../src/cli/address.ts';
 import { ThrowawayCluster } from '../src/cli/throwaway-cluster.ts';
 import { startBackground, type BackgroundReport } from './background-load.ts';
 import { prefill } from './load.ts';
+import { machineFigures } from './machine-figures.ts';
 import { runPaced } from './paced-load.ts';
 
 const { values } = parseArgs({
@@ -51,6 +52,9 @@ interface Phase {
   readonly maxMs: number;
   readonly operationsPerSecond: number;
   readonly errors: number;
+  /** Of all processors: what the host of a virtual machine kept for others, or for carrying out its input and output. */
+  readonly stolenMs?: number;
+  readonly diskWritesPerSecond?: number;
   readonly background: Readonly<Record<string, number>>;
 }
 
@@ -90,7 +94,9 @@ async function measure(): Promise<readonly Phase[]> {
 async function measurePhase(name: PhaseName): Promise<Phase> {
   const end = name === 'busy' ? beginBusy() : name === 'large' ? beginLarge() : undefined;
   if (end !== undefined) await sleep(settleMs);
+  const before = machineFigures();
   const { latency, operations, durationMs, errors } = await foreground(phaseMs);
+  const after = machineFigures();
   const background = (await end?.()) ?? {};
   const inMs = (micros: number): number => round(micros / 1_000);
   return {
@@ -101,6 +107,12 @@ async function measurePhase(name: PhaseName): Promise<Phase> {
     maxMs: inMs(latency.max),
     operationsPerSecond: Math.round((operations * 1_000) / durationMs),
     errors: [...errors.values()].reduce((sum, count) => sum + count, 0),
+    ...(before === undefined || after === undefined
+      ? {}
+      : {
+          stolenMs: after.stolenMs - before.stolenMs,
+          diskWritesPerSecond: Math.round(((after.diskWrites - before.diskWrites) * 1_000) / durationMs),
+        }),
     background,
   };
 }
