@@ -5,8 +5,8 @@
  * Linux only. Elsewhere the answer is undefined and the report leaves it out.
  */
 
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { ticksPerSecond } from './process-cpu.ts';
 
 /** Since the machine started. */
 export interface MachineFigures {
@@ -18,10 +18,9 @@ export interface MachineFigures {
 
 export function machineFigures(): MachineFigures | undefined {
   try {
-    const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
     const stolenTicks = stolenTicksOf(readFileSync('/proc/stat', 'utf8'));
     return {
-      stolenMs: Math.round((stolenTicks * 1_000) / ticksPerSecond),
+      stolenMs: Math.round((stolenTicks * 1_000) / ticksPerSecond()),
       diskWrites: diskWritesOf(readFileSync('/proc/diskstats', 'utf8')),
     };
   } catch {

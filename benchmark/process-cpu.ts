@@ -8,16 +8,21 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-let ticksPerSecond: number | undefined;
+let ticksInSecond: number | undefined;
+
+/** In what `/proc` counts time. Throws where there is no such thing. */
+export function ticksPerSecond(): number {
+  ticksInSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+  return ticksInSecond;
+}
 
 /** CPU seconds that the processes have used since they started; undefined when that cannot be told. */
 export function cpuSecondsOf(pids: readonly number[]): number | undefined {
   if (pids.length === 0) return undefined;
   try {
-    ticksPerSecond ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
     let ticks = 0;
     for (const pid of pids) ticks += ticksOf(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    return ticks / ticksPerSecond;
+    return ticks / ticksPerSecond();
   } catch {
     return undefined;
   }
