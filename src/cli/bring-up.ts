@@ -5,9 +5,11 @@
  * process is made, so that a port that is taken does not leave half a cluster.
  */
 
+import { errorMessageOf } from '../core/errors.ts';
 import type { ClusterNode } from './cluster-settings.ts';
 import { nameOf } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
+import { KeyClient } from './key-client.ts';
 import { launchNode, portProblem, type Launch } from './launch-node.ts';
 import { healthOf, mainProcessOf, readinessOf, type LocalCluster } from './local-cluster.ts';
 import { waitUntil } from './wait-until.ts';
@@ -66,6 +68,40 @@ export async function waitUntilReady(nodes: readonly ClusterNode[], waitMs: numb
   if (ready) return;
   const lines = [...waiting].map(([node, message]) => `${nameOf(node)} is not ready: ${message}`);
   throw new CommandFailure(`${lines.join('\n')}\nGave up waiting after ${Math.round(waitMs / 1000)} s.`);
+}
+
+/**
+ * Waits until every node counts every other as up, since a write that comes before may be kept for an owner
+ * that runs already. Returns what is still amiss, a sentence for each node, when they do not get so far.
+ */
+export async function waitUntilConnected(
+  nodes: readonly ClusterNode[],
+  waitMs: number,
+): Promise<readonly string[]> {
+  let amiss: readonly string[] = [];
+  await waitUntil(
+    async () => {
+      amiss = (await Promise.all(nodes.map((node) => unseenBy(node, nodes)))).filter(
+        (sentence) => sentence !== undefined,
+      );
+      return amiss.length === 0;
+    },
+    { boundMs: waitMs },
+  );
+  return amiss;
+}
+
+/** A sentence naming the nodes that one does not count as up; undefined when it sees them all. */
+async function unseenBy(node: ClusterNode, nodes: readonly ClusterNode[]): Promise<string | undefined> {
+  let seen: readonly string[];
+  try {
+    seen = await new KeyClient(node.address).peersUp();
+  } catch (error) {
+    return `${nameOf(node)} does not say which nodes it sees: ${errorMessageOf(error)}`;
+  }
+  const unseen = nodes.filter(({ id }) => id !== node.id && !seen.includes(id)).map(({ id }) => id);
+  if (unseen.length === 0) return undefined;
+  return `${nameOf(node)} does not see ${unseen.join(', ')} yet: it keeps writes for them until it does`;
 }
 
 async function waitForRunning(

@@ -7,14 +7,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { bringUp, defaultStartWaitMs } from './bring-up.ts';
+import { bringUp, defaultStartWaitMs, waitUntilConnected } from './bring-up.ts';
 import { nodeOf, startedNodes, type ClusterNode } from './cluster-settings.ts';
 import { CommandFailure } from './command-failure.ts';
 import { killNode, stopNode, type EndOutcome } from './end-process.ts';
 import { freePorts } from './free-ports.ts';
 import { KeyClient } from './key-client.ts';
 import { dataDirectoryOf, openLocalCluster, processesOf, type LocalCluster } from './local-cluster.ts';
-import { waitUntil } from './wait-until.ts';
 
 const stopWaitMs = 20_000;
 
@@ -89,15 +88,8 @@ export class ThrowawayCluster {
 
   /** Waits until every node counts every other as up; throws when they do not find each other. */
   async connected(): Promise<void> {
-    const others = this.ids.length - 1;
-    const found = await waitUntil(
-      async () => {
-        const up = await Promise.all(this.ids.map((id) => this.client(id).peersUp()));
-        return up.every((peers) => peers.length === others);
-      },
-      { boundMs: defaultStartWaitMs },
-    );
-    if (!found) throw new CommandFailure('the nodes of the cluster did not find each other');
+    const amiss = await waitUntilConnected(this.nodes, defaultStartWaitMs);
+    if (amiss.length > 0) throw new CommandFailure(amiss.join('\n'));
   }
 
   /** SIGKILL to all of these at once. */

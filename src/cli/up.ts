@@ -1,6 +1,6 @@
 /** `mini-dynamo up`: all nodes of `nodes.json` in the background, and what to try with them. */
 
-import { bringUp, defaultStartWaitMs, waitUntilReady } from './bring-up.ts';
+import { bringUp, defaultStartWaitMs, waitUntilConnected, waitUntilReady } from './bring-up.ts';
 import { addressesOf, clientAddressOf, startedNodes } from './cluster-settings.ts';
 import { clusterCommand, urlOf, waitOption, withExamples } from './command-options.ts';
 import { openLocalCluster, processOf, type ClusterLocation, type LocalCluster } from './local-cluster.ts';
@@ -12,7 +12,9 @@ interface UpOptions extends ClusterLocation {
 
 export const upCommand = withExamples(
   clusterCommand('up')
-    .description('start every node of the cluster in the background and wait until they are ready')
+    .description(
+      'start every node of the cluster in the background and wait until they are ready and see each other',
+    )
     .addOption(waitOption('how long to wait for them', defaultStartWaitMs))
     .action(up),
   [
@@ -27,6 +29,8 @@ async function up(options: UpOptions): Promise<void> {
   const nodes = startedNodes(cluster.settings);
   const { started, alreadyRunning } = await bringUp(cluster, nodes, options.wait);
   await waitUntilReady(cluster.settings.nodes, options.wait);
+  // Quorums can be met already: this is worth telling, but no failure.
+  (await waitUntilConnected(cluster.settings.nodes, options.wait)).forEach(remark);
   if (started.length === 0) say(`All ${alreadyRunning.length} nodes are already running.`);
   say(await runningTable(cluster));
   whatToTry(cluster).forEach(say);

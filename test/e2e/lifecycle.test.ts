@@ -44,6 +44,25 @@ test('up starts three nodes that are ready, and says what to try', async () => {
   assert.match(await succeeds('ps'), /^n3 .* ready$/m);
 });
 
+test('after up the nodes see each other, also where each can meet the quorums alone', async () => {
+  const alone = await ThrowawayCluster.create({ nodes: 3, settings: { r: 1, w: 1 } });
+  const location = ['--config', alone.local.configPath, '--data-dir', alone.local.dataRoot];
+  try {
+    const { code, stdout, stderr } = await runCommand(['up', ...location]);
+    assert.equal(code, 0, stdout + stderr);
+    for (const id of alone.ids) {
+      const others = alone.ids.filter((other) => other !== id);
+      assert.deepEqual(
+        (await alone.client(id).peersUp()).toSorted(),
+        others,
+        `${id} after: ${stdout}${stderr}`,
+      );
+    }
+  } finally {
+    await alone.remove();
+  }
+});
+
 test('a second up leaves the nodes alone', async () => {
   const pid = await pidOf('n2');
   assert.ok(pid !== undefined);

@@ -43,11 +43,6 @@ test('a node of a cluster gets a worker, and copies stay on different machines',
     );
   try {
     await onCluster('up');
-    // A write of which a fallback has a hint for an owner counts too, and may be missed until that is handed over.
-    const isConnected = await waitUntil(async () => (await at(addr1).peersUp()).length === 2, {
-      boundMs: 60_000,
-    });
-    assert.ok(isConnected, 'n1 does not see both workers of n2');
     for (const key of keys) assert.ok(hasStatus(await at(addr1).put(key, key), 204), key);
     await onCluster('down');
     await rewrite(2);
