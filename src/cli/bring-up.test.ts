@@ -50,7 +50,7 @@ test('those that never see each other are named, and so is one that does not ans
   ]);
   const n3: ClusterNode = { ...running, address: { host: '127.0.0.1', port: 1 } };
   const [ofSecond, ofThird, ...others] = await waitUntilConnected([n1, n2, n3], 0);
-  assert.match(ofSecond ?? '', /^n2 \(127\.0\.0\.1:\d+\) does not see n1, n3 yet/);
+  assert.match(ofSecond ?? '', /^n2 \(127\.0\.0\.1:\d+\) does not see n1, n3 yet: mini-dynamo logs n2 /);
   assert.match(ofThird ?? '', /^n3 \(127\.0\.0\.1:1\) does not say which nodes it sees: .*ECONNREFUSED/);
   assert.deepEqual(others, []);
 });

@@ -101,7 +101,8 @@ async function unseenBy(node: ClusterNode, nodes: readonly ClusterNode[]): Promi
   }
   const unseen = nodes.filter(({ id }) => id !== node.id && !seen.includes(id)).map(({ id }) => id);
   if (unseen.length === 0) return undefined;
-  return `${nameOf(node)} does not see ${unseen.join(', ')} yet: it keeps writes for them until it does`;
+  const logOf = node.worker?.node ?? node.id;
+  return `${nameOf(node)} does not see ${unseen.join(', ')} yet: mini-dynamo logs ${logOf} has what it tried`;
 }
 
 async function waitForRunning(
