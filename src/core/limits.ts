@@ -141,10 +141,10 @@ export const limits = {
   /** Entries of one group commit: one write and one sync. A longer one goes by itself, and the short need not wait for it. */
   batchBytesMax: 1 * mebibyte,
   /**
-   * Where so many share a sync the next one waits this long for more: fewer syncs and replies for each write. As many
-   * arrive within that time on a node whose processor is the limit, so nobody waits for nothing.
+   * Where writes of so many arrivals share a sync, or wait for the next, that one is put off this long for more: fewer syncs and replies
+   * for each write. Two clients that write one after the other never wait.
    */
-  commitDelayFromEntries: 16,
+  commitDelayFromArrivals: 3,
   commitDelayMs: 1,
   /** Batches of short entries that may pass a long one: then it has waited long enough. */
   longBatchOvertakenMax: 8,

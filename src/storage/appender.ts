@@ -59,6 +59,7 @@ export class Appender {
 
   /** Merges a record into a space; see `Store.merge`. */
   merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
+    this.#options.commit.beginArrival();
     return new Promise((resolve, reject) => this.#merge(space, record, { resolve, reject }));
   }
 
@@ -67,6 +68,7 @@ export class Appender {
     space: KeySpace,
     records: readonly StoredRecord[],
   ): Promise<readonly (MergeResult | StoreError)[]> {
+    this.#options.commit.beginArrival();
     const group = new MergeGroup(records.length);
     for (const [index, record] of records.entries()) {
       try {

@@ -42,6 +42,8 @@ export class Batch {
   readonly #outside: OutsidePiece[] = [];
   #outsideBytes = 0;
   #count = 0;
+  #arrivals = 0;
+  #lastArrival: number | undefined;
   /** Batches of short entries that were put in front of it after it was begun to be filled. */
   overtakenBy = 0;
 
@@ -58,6 +60,11 @@ export class Batch {
   /** Number of entries appended. */
   get count(): number {
     return this.#count;
+  }
+
+  /** In how many arrivals its entries came: what one client, or one peer, brings at once is one. */
+  get arrivals(): number {
+    return this.#arrivals;
   }
 
   /** Whether writing it takes so long that short entries had better not wait for it. */
@@ -104,6 +111,13 @@ export class Batch {
     }
     this.#count++;
     return batchOffset;
+  }
+
+  /** Says in which arrival the entry just appended came: a number that only rises. */
+  noteArrival(arrival: number): void {
+    if (arrival === this.#lastArrival) return;
+    this.#lastArrival = arrival;
+    this.#arrivals++;
   }
 
   /** The bytes to write. They stay as they are until the buffer is given to another batch. */

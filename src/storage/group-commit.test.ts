@@ -16,7 +16,7 @@ import { Segment } from './segment.ts';
 import { digestOf, recordOf } from './store-contract-records.ts';
 
 /** A store on a disk whose syncs wait until they are let go. */
-async function openHeld(): Promise<{
+async function openHeld(options: { readonly clock?: Clock } = {}): Promise<{
   readonly store: LogStore;
   readonly release: () => void;
   readonly waiting: () => number;
@@ -29,7 +29,7 @@ async function openHeld(): Promise<{
       else queueMicrotask(complete);
     },
   });
-  const store = await openTestStore(disk.session());
+  const store = await openTestStore(disk.session(), options);
   isOpen = true;
   return { store, release: () => held.shift()?.(), waiting: () => held.length };
 }
@@ -265,14 +265,14 @@ describe('group commit', () => {
     await commit.drained();
   });
 
-  test('where many share a sync the next waits a moment for more, and a lone writer does not', async () => {
+  test('where writes that came one by one share a sync the next waits a moment for more', async () => {
     const { clock, timers } = clockByHand();
     const disk = new SimDisk();
     const store = await openTestStore(disk.session(), { clock });
-    const many = recordsOf(limits.commitDelayFromEntries);
-    await Promise.all(many.slice(1).map((record) => store.merge(record)));
-    assert.equal(timers.length, 0);
-    await Promise.all(many.map((record) => store.merge(recordOf({ key: record.key, wallMs: 2_000 }))));
+    const several = recordsOf(limits.commitDelayFromArrivals);
+    await Promise.all(several.slice(1).map((record) => store.merge(record)));
+    assert.equal(timers.length, 0, 'too few to wait for');
+    await Promise.all(several.map((record) => store.merge(recordOf({ key: record.key, wallMs: 2_000 }))));
     assert.deepEqual(
       timers.map(({ delayMs }) => delayMs),
       [limits.commitDelayMs],
@@ -294,6 +294,41 @@ describe('group commit', () => {
     await store.close();
   });
 
+  test('who comes while a batch is under way is company, and one who brings much at once is not', async () => {
+    const { clock, timers } = clockByHand();
+    const { store, release, waiting } = await openHeld({ clock });
+    /** Timers started once `next` has come while `first` was under way. */
+    async function timersAfter(first: () => Promise<unknown>, next: () => Promise<unknown>): Promise<number> {
+      const startedBefore = timers.length;
+      const firstStored = first();
+      await until(() => waiting() === 1);
+      const nextStored = next();
+      await nextTurn();
+      release();
+      await firstStored;
+      await nextTurn();
+      const started = timers.slice(startedBefore);
+      for (const timer of started) timer.fire();
+      await until(() => waiting() === 1);
+      release();
+      await nextStored;
+      return started.length;
+    }
+    let wallMs = 1_000;
+    const together = (count: number): Promise<unknown> =>
+      store.mergeAll(recordsOf(count).map(({ key }) => recordOf({ key, wallMs: wallMs++ })));
+    const oneByOne = (count: number): Promise<unknown> =>
+      Promise.all(recordsOf(count).map(({ key }) => store.merge(recordOf({ key, wallMs: wallMs++ }))));
+    const others = limits.commitDelayFromArrivals - 1;
+    const several = (count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => together(2)));
+    const begin = (): Promise<unknown> => together(100);
+    assert.equal(await timersAfter(begin, begin), 0);
+    assert.equal(await timersAfter(begin, () => oneByOne(others - 1)), 0);
+    assert.equal(await timersAfter(begin, () => oneByOne(others)), 1);
+    assert.equal(await timersAfter(begin, () => several(others)), 1);
+  });
+
   test('where no batch is synced none waits for more', async () => {
     const clock: Clock = {
       ...testClock,
@@ -301,7 +336,7 @@ describe('group commit', () => {
     };
     const durability = { mode: 'never' } as const;
     const store = await openTestStore(new SimDisk(), { clock, durability });
-    await Promise.all(recordsOf(2 * limits.commitDelayFromEntries).map((record) => store.merge(record)));
+    await Promise.all(recordsOf(2 * limits.commitDelayFromArrivals).map((record) => store.merge(record)));
     await store.merge(recordOf({ key: 'another' }));
     await store.close();
   });

@@ -2,8 +2,9 @@
  * Group commit: one batch is on its way to the disk, the next fills meanwhile (DeWitt et al. 1984).
  *
  * Entries become visible only after their batch is as durable as configured, in batch order. An
- * idle log commits at the end of the turn, so that all that one turn produced shares one sync. Where many have shared one
- * the next waits a moment for more (PostgreSQL's `commit_delay`): a lone writer never waits.
+ * idle log commits at the end of the turn, so that all that one turn produced shares one sync. Where several have shared one,
+ * or come while it was under way, the next waits a moment for more (PostgreSQL's `commit_delay` and `commit_siblings`): one writer,
+ * or two, never wait, however many entries each brings at once.
  *
  * A long value goes by itself, and short entries pass those that are not begun, a few batches of them at most: order
  * between keys means nothing. An entry never passes one that it was decided against.
@@ -36,10 +37,16 @@ export class GroupCommit {
   readonly #queue: (Batch | (() => Promise<void>))[] = [];
   #queueBytes = 0;
   #isRunning = false;
+  #arrival = 0;
   readonly #drained: (() => void)[] = [];
 
   constructor(options: GroupCommitOptions) {
     this.#options = options;
+  }
+
+  /** What is appended from now on came together, and apart from what came before. */
+  beginArrival(): void {
+    this.#arrival++;
   }
 
   /**
@@ -64,6 +71,7 @@ export class GroupCommit {
     const batch = this.#batchFor(payload.length, follows);
     const before = batch.bytes;
     const batchOffset = batch.append(kind, spaceName, payload, payloadChecksum);
+    batch.noteArrival(this.#arrival);
     this.#queueBytes += batch.bytes - before;
     this.#schedule();
     return { batch, batchOffset };
@@ -131,12 +139,18 @@ export class GroupCommit {
     // Those who were just answered may write again in this turn: they then share the next sync.
     const { clock } = this.#options;
     const runNext = (): void => void this.#run();
-    const isShared = next instanceof Batch && next.count >= limits.commitDelayFromEntries;
-    if (isShared && this.#options.syncsEach && this.#queue.length <= 1) {
+    if (next instanceof Batch && this.#options.syncsEach && this.#hasCompany(next)) {
       clock.startTimer(limits.commitDelayMs, runNext);
     } else {
       clock.nextTurn(runNext);
     }
+  }
+
+  /** Whether so many come that more will within a moment; not if a second batch waits already. */
+  #hasCompany(last: Batch): boolean {
+    const [waiting, second] = this.#queue;
+    const arrivals = last.arrivals + (waiting instanceof Batch ? waiting.arrivals : 0);
+    return second === undefined && arrivals >= limits.commitDelayFromArrivals;
   }
 
   async #commit(batch: Batch): Promise<void> {
