@@ -19,6 +19,8 @@ export const limits = {
   peerQueueBytesMax: 64 * mebibyte,
   /** A frame up to this size is copied behind the others of its turn; a longer one is cheaper to write by itself. */
   peerCopiedFrameBytesMax: 16 * kibibyte,
+  /** A longer frame leaves in pieces of so many bytes, and others between them: a millisecond on a network of 1 Gbit/s. */
+  peerPieceBytes: 128 * kibibyte,
   /** The buffer in which a peer's frames are collected: what a busy turn queues for one peer. */
   peerSlabBytes: 64 * kibibyte,
   /** Pauses between attempts to reach a peer: soon at first, and not too rarely for a node that restarts. */

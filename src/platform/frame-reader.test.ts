@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { writeUint32 } from '../core/bytes.ts';
+import { limits } from '../core/limits.ts';
+import { pieceFlag } from './frame-format.ts';
 import { FrameReader } from './frame-reader.ts';
 
 const frameBytesMax = 60 * 1024 * 1024;
@@ -75,14 +77,113 @@ test('a long frame in many chunks is the same bytes', () => {
   assert.equal(others.length, 0);
 });
 
-test('a frame of length 0, of 4 GiB or just above the limit is refused before anything is allocated', () => {
-  for (const length of [0, 0xffff_ffff, frameBytesMax + 1]) {
+/** A piece of the other stream. */
+function pieceOf(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([prefix((pieceFlag | bytes.length) >>> 0), bytes]);
+}
+
+test('frames of both streams come out whole, each stream in order, wherever it is cut', () => {
+  const short = fc.uint8Array({ minLength: 1, maxLength: 40 });
+  const pieceSizes = fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 1 });
+  fc.assert(
+    fc.property(
+      fc.array(short, { maxLength: 10 }),
+      fc.array(short, { maxLength: 10 }),
+      pieceSizes,
+      pieceSizes,
+      (direct, inPieces, ofPieces, ofChunks) => {
+        const parts: Uint8Array[] = [];
+        const other = framed(inPieces);
+        for (let offset = 0, turn = 0; offset < other.length; turn++) {
+          const size = ofPieces[turn % ofPieces.length] ?? 1;
+          parts.push(pieceOf(other.subarray(offset, offset + size)));
+          offset += size;
+        }
+        const isDirect = new Set<Uint8Array>();
+        for (const [index, frame] of direct.entries()) {
+          const part = framed([frame]);
+          isDirect.add(part);
+          parts.splice((index * 7) % (parts.length + 1), 0, part);
+        }
+        const directInOrder = parts.filter((part) => isDirect.has(part)).map((part) => part.slice(4));
+        const stream = Buffer.concat(parts);
+        const chunks: Uint8Array[] = [];
+        for (let offset = 0, turn = 0; offset < stream.length; turn++) {
+          const size = ofChunks[turn % ofChunks.length] ?? 1;
+          chunks.push(stream.subarray(offset, offset + size));
+          offset += size;
+        }
+        const frames = readPieces(chunks).map((frame) => Buffer.from(frame).toString('hex'));
+        const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+        // Which stream a frame came by is not told, so what is left without the one in order is the other in order.
+        assert.deepEqual(frames.toSorted(), [...direct, ...inPieces].map(hex).toSorted());
+        for (const expected of [directInOrder, inPieces]) {
+          let at = 0;
+          for (const frame of expected)
+            at = frames.indexOf(hex(frame), at) + 1 || assert.fail('out of order');
+        }
+      },
+    ),
+  );
+});
+
+test('frames between the pieces of a long one are kept, though what was copied of their chunks is given back', () => {
+  const long = Uint8Array.from({ length: 1_000_000 }, (_, index) => index % 251);
+  const parts: Uint8Array[] = [];
+  const shorts: Uint8Array[] = [];
+  const other = framed([long]);
+  for (let offset = 0; offset < other.length; offset += limits.peerPieceBytes) {
+    parts.push(pieceOf(other.subarray(offset, offset + limits.peerPieceBytes)));
+    shorts.push(new Uint8Array(30_000).fill(shorts.length + 1));
+    parts.push(framed(shorts.slice(-1)));
+  }
+  const stream = Buffer.concat(parts);
+  const frames: Uint8Array[] = [];
+  const reader = new FrameReader({ frameBytesMax, onFrame: (frame) => frames.push(frame) });
+  let givenBack = 0;
+  for (let offset = 0; offset < stream.length; offset += 65_536) {
+    const chunk = new Uint8Array(stream.subarray(offset, offset + 65_536));
+    assert.equal(reader.push(chunk), undefined);
+    if (chunk.length === 0) givenBack++;
+  }
+  assert.ok(givenBack > 0);
+  assert.equal(
+    Buffer.compare(frames.find(({ length }) => length === long.length) ?? new Uint8Array(0), long),
+    0,
+  );
+  assert.deepEqual(
+    frames
+      .filter(({ length }) => length !== long.length)
+      .map((frame) => [frame.length, frame[0], frame.at(-1)]),
+    shorts.map((short) => [short.length, short[0], short[0]]),
+  );
+});
+
+test('a piece of length 0 or above the limit, and a piece or a wrong length within a piece, are refused', () => {
+  const longest = limits.peerPieceBytes + 4;
+  for (const [stream, reason] of [
+    [prefix(pieceFlag), /a piece of 0 bytes/],
+    [prefix((pieceFlag | (longest + 1)) >>> 0), /a piece of 131077 bytes; at least 1 and at most 131076/],
+    [pieceOf(pieceOf(Uint8Array.of(1))), /a frame of 2147483649 bytes; at most/],
+    [pieceOf(prefix(0)), /a frame of length 0/],
+    [pieceOf(prefix(frameBytesMax + 1)), /at most 62914560/],
+  ] as const) {
+    const reader = new FrameReader({ frameBytesMax, onFrame: () => assert.fail('no frame is expected') });
+    assert.match(reader.push(stream) ?? '', reason);
+    assert.equal(reader.bufferBytes, 0);
+  }
+  const reader = new FrameReader({ frameBytesMax, onFrame: () => assert.fail('no frame is expected') });
+  assert.equal(reader.push(prefix((pieceFlag | longest) >>> 0)), undefined);
+});
+
+test('a frame of length 0, of 2 or 4 GiB or just above the limit is refused before anything is allocated', () => {
+  for (const length of [0, 0x7fff_ffff, 0xffff_ffff, frameBytesMax + 1]) {
     for (const cut of [0, 1, 2, 3]) {
       const reader = new FrameReader({ frameBytesMax, onFrame: () => assert.fail('no frame is expected') });
       assert.equal(reader.push(prefix(length).subarray(0, cut)), undefined);
       assert.match(
         reader.push(prefix(length).subarray(cut)) ?? '',
-        length === 0 ? /length 0/ : /at most 62914560/,
+        length === 0 ? /length 0/ : length > pieceFlag ? /at most 131076/ : /at most 62914560/,
       );
       assert.equal(reader.bufferBytes, 0);
     }

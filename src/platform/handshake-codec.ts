@@ -2,7 +2,7 @@
  * What two nodes say to each other before the first frame, as bytes. Integers are big-endian.
  *
  *   preface  0  u32  00 'M' 'D' 'N': no HTTP request and no Redis command starts with a zero byte
- *            4  u8   protocol version, 2
+ *            4  u8   protocol version, 3
  *   message  0  u8   kind: 1 hello, 2 welcome, 3 refusal, 4 known life
  *            1  u16  length of the body, at most 600
  *            3       body
@@ -31,7 +31,7 @@ import { isNodeId, type NodeId } from '../core/config.ts';
 import { StoreError } from '../core/errors.ts';
 import { isGeneration, type LoggedLife, type NodeLife } from '../core/node-life.ts';
 
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 /** The first byte of every connection between nodes. */
 export const prefaceFirstByte = 0x00;
 

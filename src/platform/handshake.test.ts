@@ -253,7 +253,7 @@ describe('a node that does not belong here is refused, and both ends say why', (
     acceptor.receive([...encodePreface(9), 1, 2, 3]);
     assert.ok(acceptor.outcome?.kind === 'refused');
     assert.equal(acceptor.outcome.refusal.code, 'VERSION_UNSUPPORTED');
-    assert.match(acceptor.outcome.refusal.message, /version 2 of the protocol, the other end version 9/);
+    assert.match(acceptor.outcome.refusal.message, /version 3 of the protocol, the other end version 9/);
     const dialler = new End(context(hello(n1)));
     dialler.receive(acceptor.sent);
     assert.deepEqual(dialler.outcome, {

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { limits } from '../core/limits.ts';
+import { FrameReader } from './frame-reader.ts';
 import { OutboundQueue } from './outbound-queue.ts';
 
 /**
@@ -66,6 +67,17 @@ function framed(frames: readonly Uint8Array[]): Buffer {
 
 function queueOn(wire: Wire, queueBytesMax = limits.peerQueueBytesMax): OutboundQueue {
   return new OutboundQueue({ socket: wire, queueBytesMax });
+}
+
+/** The frames that a reader at the other end has by now. */
+function framesOn(wire: Wire): readonly Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  const reader = new FrameReader({
+    frameBytesMax: limits.peerQueueBytesMax,
+    onFrame: (frame) => frames.push(frame),
+  });
+  for (const chunk of wire.taken) assert.equal(reader.push(Uint8Array.from(chunk)), undefined);
+  return frames;
 }
 
 test('all frames of a turn leave in one write, and none before', () => {
@@ -153,6 +165,41 @@ test('while the socket has enough to do, frames of many turns gather in few piec
   queue.flushAnyway();
   assert.ok(wire.taken.length < 12, `${wire.taken.length} pieces`);
   assert.equal(Buffer.compare(Buffer.concat(wire.taken), framed([new Uint8Array(20_000), ...frames])), 0);
+});
+
+test('short frames pass the rest of a long one, of which each flush sends a piece', async () => {
+  const wire = new Wire();
+  const queue = queueOn(wire);
+  const long = Uint8Array.from({ length: 3 * limits.peerPieceBytes + 5 }, (_, index) => index % 251);
+  queue.push(long);
+  queue.push(Uint8Array.of(1));
+  for (let flushes = 1; flushes <= 4; flushes++) {
+    assert.equal(queue.hasMore, true);
+    queue.flush();
+    assert.equal(wire.writes, flushes);
+    queue.push(Uint8Array.of(flushes + 1));
+    await new Promise(setImmediate);
+  }
+  assert.equal(queue.hasMore, false);
+  queue.flush();
+  const frames = framesOn(wire);
+  assert.deepEqual(
+    frames.map((frame) => (frame.length === 1 ? frame[0] : 'long')),
+    [1, 2, 3, 4, 'long', 5],
+  );
+  assert.equal(Buffer.compare(frames[4] ?? new Uint8Array(0), long), 0);
+});
+
+test('long frames that wait count for what a peer may be owed', () => {
+  const queue = queueOn(new Wire(), 3 * limits.peerPieceBytes + 8);
+  const long = new Uint8Array(2 * limits.peerPieceBytes);
+  assert.equal(queue.push(long), true);
+  assert.equal(queue.push(long), false);
+  queue.flush();
+  assert.equal(queue.push(long), true, 'a piece has left');
+  assert.equal(queue.push(new Uint8Array(limits.peerPieceBytes)), false);
+  queue.flushAnyway();
+  assert.equal(queue.push(long), true);
 });
 
 test('every byte leaves unchanged and in order, however late the kernel takes it', () => {

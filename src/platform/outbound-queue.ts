@@ -2,16 +2,17 @@
  * Frames on their way to one peer: all that one turn of the event loop queues leaves in one write.
  *
  * Short frames are copied behind each other, length prefixes included, into a slab; long ones are handed to the
- * socket as they are. Bytes of the slab are never written again before the kernel has them: a socket
+ * socket as they are. The longest leave in pieces (`frame-reader.ts`), one for each `flush`, so that whatever is queued meanwhile
+ * goes between them: a value of some MiB would hold up every heartbeat and small request for as long as the network takes. Bytes of the slab are never written again before the kernel has them: a socket
  * that took a write whole has nothing left to write, and only then is the slab begun anew. Over TLS a write is
  * never over when it returns, but nearly always by the next turn, so the first frame of a turn asks too: one slab
  * serves for as long as the other end keeps up, and a fresh one follows a full one when it does not.
  */
 
 import type { Writable } from 'node:stream';
+import { writeUint32 } from '../core/bytes.ts';
 import { limits } from '../core/limits.ts';
-
-const lengthBytes = 4;
+import { lengthBytes, pieceFlag } from './frame-format.ts';
 
 export interface OutboundQueueOptions {
   readonly socket: Writable;
@@ -29,6 +30,10 @@ export class OutboundQueue {
   #start = 0;
   #end = 0;
   #queuedBytes = 0;
+  /** Frames that leave in pieces, how much of the first has left, and the bytes of all that has not. */
+  readonly #long: Uint8Array[] = [];
+  #longSent = 0;
+  #longBytes = 0;
 
   constructor(options: OutboundQueueOptions) {
     this.#socket = options.socket;
@@ -39,20 +44,21 @@ export class OutboundQueue {
   push(frame: Uint8Array): boolean {
     const length = frame.length;
     const bytes = lengthBytes + length;
-    if (this.#queuedBytes + this.#socket.writableLength + bytes > this.#queueBytesMax) return false;
+    const waitingBytes = this.#queuedBytes + this.#longBytes + this.#socket.writableLength;
+    if (waitingBytes + bytes > this.#queueBytesMax) return false;
+    if (length > limits.peerPieceBytes) {
+      this.#long.push(frame);
+      this.#longBytes += bytes;
+      return true;
+    }
     if (this.#queuedBytes === 0) this.#reuseSlab();
     this.#queuedBytes += bytes;
     const isShort = length <= limits.peerCopiedFrameBytesMax;
     if (this.#end + (isShort ? bytes : lengthBytes) > this.#slab.length) this.#nextSlab();
-    const slab = this.#slab;
-    let end = this.#end;
-    slab[end] = length >>> 24;
-    slab[end + 1] = length >>> 16;
-    slab[end + 2] = length >>> 8;
-    slab[end + 3] = length;
-    end += lengthBytes;
+    writeUint32(this.#slab, this.#end, length);
+    const end = this.#end + lengthBytes;
     if (isShort) {
-      slab.set(frame, end);
+      this.#slab.set(frame, end);
       this.#end = end + length;
     } else {
       this.#end = end;
@@ -62,16 +68,28 @@ export class OutboundQueue {
     return true;
   }
 
+  /** Whether a further `flush` has something to do, although nothing is queued any more. */
+  get hasMore(): boolean {
+    return this.#long.length > 0;
+  }
+
   /**
-   * Hands everything to the socket, unless that has more than enough to do: then frames gather here, in whole
+   * Hands everything but the rest of long frames to the socket, unless that has more than enough to do: then frames gather here, in whole
    * slabs instead of one small write per turn, until the socket's `drain` calls this again.
    */
   flush(): void {
-    if (!this.#socket.writableNeedDrain) this.flushAnyway();
+    if (this.#socket.writableNeedDrain) return;
+    if (this.#long.length > 0) this.#takePiece();
+    this.#write();
   }
 
   /** Hands everything to the socket, however busy that is: nothing will come after it. */
   flushAnyway(): void {
+    while (this.#long.length > 0) this.#takePiece();
+    this.#write();
+  }
+
+  #write(): void {
     if (this.#queuedBytes === 0) return;
     this.#queuedBytes = 0;
     const socket = this.#socket;
@@ -87,6 +105,30 @@ export class OutboundQueue {
       socket.uncork();
     }
     this.#reuseSlab();
+  }
+
+  /** Queues the next piece of the first long frame, behind what is queued already. */
+  #takePiece(): void {
+    const frame = this.#long[0];
+    if (frame === undefined) return;
+    const from = this.#longSent;
+    const to = Math.min(frame.length, from + limits.peerPieceBytes);
+    // The first piece begins with the length of the frame.
+    const headBytes = from === 0 ? 2 * lengthBytes : lengthBytes;
+    if (this.#queuedBytes === 0) this.#reuseSlab();
+    if (this.#end + headBytes > this.#slab.length) this.#nextSlab();
+    const pieceBytes = headBytes - lengthBytes + to - from;
+    writeUint32(this.#slab, this.#end, (pieceFlag | pieceBytes) >>> 0);
+    if (from === 0) writeUint32(this.#slab, this.#end + lengthBytes, frame.length);
+    this.#end += headBytes;
+    this.#closePart();
+    this.#chunks.push(frame.subarray(from, to));
+    this.#queuedBytes += lengthBytes + pieceBytes;
+    this.#longBytes -= pieceBytes;
+    this.#longSent = to;
+    if (to < frame.length) return;
+    this.#long.shift();
+    this.#longSent = 0;
   }
 
   /** Begins the slab anew if all of it that was handed over is with the kernel; nothing may be queued. */

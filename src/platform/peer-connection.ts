@@ -45,6 +45,7 @@ export class PeerConnection {
   readonly #queue: OutboundQueue;
   readonly #reader: FrameReader;
   #isLost = false;
+  #isFlushPlanned = false;
   #silentChecks = 0;
   #cancelCheck: CancelTimer = () => undefined;
 
@@ -66,7 +67,8 @@ export class PeerConnection {
       });
     });
     socket.on('data', (chunk: Uint8Array) => this.receive(chunk));
-    socket.on('drain', () => this.flush());
+    // Between the pieces of a long frame others have their turn.
+    socket.on('drain', () => (this.#queue.hasMore ? this.#flushNextTurn() : this.flush()));
     socket.on('end', () => {
       this.#lose('the peer closed the connection');
       socket.end();
@@ -101,7 +103,9 @@ export class PeerConnection {
   }
 
   flush(): void {
-    if (!this.#isLost) this.#queue.flush();
+    if (this.#isLost) return;
+    this.#queue.flush();
+    if (this.#queue.hasMore && !this.#options.socket.writableNeedDrain) this.#flushNextTurn();
   }
 
   /** Ends the connection at once; what is queued is lost. */
@@ -132,6 +136,15 @@ export class PeerConnection {
       this.#silentChecks = this.lastHeardMs === heardMs ? this.#silentChecks + 1 : 0;
       if (this.#silentChecks < silentChecksMax) this.#watch(silentMsMax);
       else this.destroy(`nothing came for ${silentMsMax} ms, no heartbeat either`);
+    });
+  }
+
+  #flushNextTurn(): void {
+    if (this.#isFlushPlanned) return;
+    this.#isFlushPlanned = true;
+    this.#options.clock.nextTurn(() => {
+      this.#isFlushPlanned = false;
+      this.flush();
     });
   }
 

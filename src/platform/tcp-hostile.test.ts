@@ -69,11 +69,12 @@ test('a malformed preface is answered with the reason and a closed connection', 
   });
 });
 
-test('a length prefix of 4 GiB, of 0, or just above the limit closes the connection with the reason', async () => {
+test('a length prefix of 2 or 4 GiB, of 0, or just above the limit closes the connection with the reason', async () => {
   await withNode(
     async (node, handler) => {
       for (const [length, reason] of [
-        [0xffff_ffff, /a frame of 4294967295 bytes; at most 1000/],
+        [0x7fff_ffff, /a frame of 2147483647 bytes; at most 1000/],
+        [0xffff_ffff, /a piece of 2147483647 bytes; at least 1 and at most 131076/],
         [0, /a frame of length 0/],
         [1_001, /a frame of 1001 bytes; at most 1000/],
       ] as const) {

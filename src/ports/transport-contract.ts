@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { limits } from '../core/limits.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
 import type { LogMark, NodeLife } from '../core/node-life.ts';
@@ -132,7 +133,7 @@ export function testTransportContract(name: string, withTransports: WithTranspor
       }));
 
     pairContract(
-      'frames of any length arrive unchanged and in order, both ways at once',
+      'frames of any length arrive unchanged, both ways at once, and in order but for long ones',
       async (left, right) => {
         const [fromRight, fromLeft] = await startPair(left, right);
         const lengths = [
@@ -148,6 +149,8 @@ export function testTransportContract(name: string, withTransports: WithTranspor
           16_384,
           16_385,
           65_536,
+          limits.peerPieceBytes,
+          limits.peerPieceBytes + 1,
           contractFrameBytesMax,
           7,
         ];
@@ -158,7 +161,10 @@ export function testTransportContract(name: string, withTransports: WithTranspor
         }
         for (const handler of [fromRight, fromLeft]) {
           await handler.untilCount('frame', frames.length);
-          assertSameFrames(handler.frames(), frames);
+          for (const isLong of [false, true]) {
+            const these = (frame: Uint8Array): boolean => frame.length > limits.peerPieceBytes === isLong;
+            assertSameFrames(handler.frames().filter(these), frames.filter(these));
+          }
         }
       },
     );

@@ -1,7 +1,8 @@
 /**
  * Messages between nodes, as a port. Frames are opaque bytes; what they mean is `protocol/`.
  *
- * Delivery is at most once per send on a healthy connection, in order per connection, and without any
+ * Delivery is at most once per send on a healthy connection, in order per connection (but shorter frames may pass one of more
+ * than `limits.peerPieceBytes`), and without any
  * promise otherwise: frames may be lost, and in the simulator doubled and reordered. The transport
  * performs the handshake (cluster name, placement epoch and fingerprint, the lives of both ends) before it reports a
  * peer as connected, keeps one connection per peer, and reconnects by itself with jittered backoff.
