@@ -206,9 +206,13 @@ test('every byte leaves unchanged and in order, however late the kernel takes it
   const length = fc.oneof(
     { weight: 8, arbitrary: fc.integer({ min: 1, max: 3_000 }) },
     { weight: 1, arbitrary: fc.integer({ min: 16_000, max: 40_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: limits.peerPieceBytes, max: 4 * limits.peerPieceBytes }) },
   );
   const step = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('push' as const), length }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ kind: fc.constant('push' as const), length, tail: fc.option(length) }),
+    },
     { weight: 3, arbitrary: fc.constant({ kind: 'flush' as const }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('busy' as const), isBusy: fc.boolean() }) },
   );
@@ -219,9 +223,14 @@ test('every byte leaves unchanged and in order, however late the kernel takes it
       const frames: Uint8Array[] = [];
       for (const action of steps) {
         if (action.kind === 'push') {
-          const frame = new Uint8Array(action.length).fill(frames.length + 1);
+          const tailBytes = action.tail ?? 0;
+          const frame = new Uint8Array(action.length + tailBytes).fill(frames.length + 1);
+          frame[0] = tailBytes;
+          frame[frame.length - 1] = action.length;
           frames.push(frame);
-          assert.equal(queue.push(frame), true);
+          const head = frame.slice(0, action.length);
+          const tail = action.tail === null ? undefined : frame.slice(action.length);
+          assert.equal(queue.push(head, tail), true);
         } else if (action.kind === 'flush') {
           queue.flush();
         } else {
@@ -232,7 +241,11 @@ test('every byte leaves unchanged and in order, however late the kernel takes it
       queue.flushAnyway();
       wire.isBusy = false;
       while (wire.writableLength > 0) wire.takeWaiting();
-      assert.equal(Buffer.compare(Buffer.concat(wire.taken), framed(frames)), 0);
+      const arrived = framesOn(wire);
+      for (const isLong of [false, true]) {
+        const these = ({ length }: Uint8Array): boolean => length > limits.peerPieceBytes === isLong;
+        assert.equal(Buffer.compare(framed(arrived.filter(these)), framed(frames.filter(these))), 0);
+      }
     }),
     { numRuns: 200 },
   );

@@ -14,6 +14,8 @@ import { writeUint32 } from '../core/bytes.ts';
 import { limits } from '../core/limits.ts';
 import { lengthBytes, pieceFlag } from './frame-format.ts';
 
+const noBytes: Uint8Array = new Uint8Array(0);
+
 export interface OutboundQueueOptions {
   readonly socket: Writable;
   /** Most bytes that may wait here and in the socket together. */
@@ -31,7 +33,7 @@ export class OutboundQueue {
   #end = 0;
   #queuedBytes = 0;
   /** Frames that leave in pieces, how much of the first has left, and the bytes of all that has not. */
-  readonly #long: Uint8Array[] = [];
+  readonly #long: { readonly head: Uint8Array; readonly tail: Uint8Array }[] = [];
   #longSent = 0;
   #longBytes = 0;
 
@@ -40,14 +42,17 @@ export class OutboundQueue {
     this.#queueBytesMax = options.queueBytesMax;
   }
 
-  /** Queues a frame, which must not change until it is written. False when there is no room for it. */
-  push(frame: Uint8Array): boolean {
-    const length = frame.length;
+  /**
+   * Queues a frame, which must not change until it is written. False when there is no room for it. `tail` is the end of a long frame, where
+   * that lies elsewhere.
+   */
+  push(frame: Uint8Array, tail = noBytes): boolean {
+    const length = frame.length + tail.length;
     const bytes = lengthBytes + length;
     const waitingBytes = this.#queuedBytes + this.#longBytes + this.#socket.writableLength;
     if (waitingBytes + bytes > this.#queueBytesMax) return false;
     if (length > limits.peerPieceBytes) {
-      this.#long.push(frame);
+      this.#long.push({ head: frame, tail });
       this.#longBytes += bytes;
       return true;
     }
@@ -59,11 +64,13 @@ export class OutboundQueue {
     const end = this.#end + lengthBytes;
     if (isShort) {
       this.#slab.set(frame, end);
+      if (tail.length > 0) this.#slab.set(tail, end + frame.length);
       this.#end = end + length;
     } else {
       this.#end = end;
       this.#closePart();
       this.#chunks.push(frame);
+      if (tail.length > 0) this.#chunks.push(tail);
     }
     return true;
   }
@@ -109,24 +116,29 @@ export class OutboundQueue {
 
   /** Queues the next piece of the first long frame, behind what is queued already. */
   #takePiece(): void {
-    const frame = this.#long[0];
-    if (frame === undefined) return;
+    const first = this.#long[0];
+    if (first === undefined) return;
+    const { head, tail } = first;
+    const length = head.length + tail.length;
     const from = this.#longSent;
-    const to = Math.min(frame.length, from + limits.peerPieceBytes);
+    const to = Math.min(length, from + limits.peerPieceBytes);
     // The first piece begins with the length of the frame.
     const headBytes = from === 0 ? 2 * lengthBytes : lengthBytes;
     if (this.#queuedBytes === 0) this.#reuseSlab();
     if (this.#end + headBytes > this.#slab.length) this.#nextSlab();
     const pieceBytes = headBytes - lengthBytes + to - from;
     writeUint32(this.#slab, this.#end, (pieceFlag | pieceBytes) >>> 0);
-    if (from === 0) writeUint32(this.#slab, this.#end + lengthBytes, frame.length);
+    if (from === 0) writeUint32(this.#slab, this.#end + lengthBytes, length);
     this.#end += headBytes;
     this.#closePart();
-    this.#chunks.push(frame.subarray(from, to));
+    if (from < head.length) this.#chunks.push(head.subarray(from, to));
+    if (to > head.length) {
+      this.#chunks.push(tail.subarray(Math.max(0, from - head.length), to - head.length));
+    }
     this.#queuedBytes += lengthBytes + pieceBytes;
     this.#longBytes -= pieceBytes;
     this.#longSent = to;
-    if (to < frame.length) return;
+    if (to < length) return;
     this.#long.shift();
     this.#longSent = 0;
   }

@@ -98,8 +98,8 @@ export class PeerConnection {
   }
 
   /** Queues a frame for `flush`. False when there is no room, or no connection any more. */
-  send(frame: Uint8Array): boolean {
-    return !this.#isLost && this.#queue.push(frame);
+  send(frame: Uint8Array, tail?: Uint8Array): boolean {
+    return !this.#isLost && this.#queue.push(frame, tail);
   }
 
   flush(): void {

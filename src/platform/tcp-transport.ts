@@ -106,12 +106,13 @@ export class TcpTransport implements Transport {
     return Promise.resolve();
   }
 
-  send(to: NodeId, frame: Uint8Array): boolean {
+  send(to: NodeId, frame: Uint8Array, tail?: Uint8Array): boolean {
     const connection = this.#connections.get(to);
-    if (connection === undefined || frame.length === 0 || frame.length > this.#options.frameBytesMax) {
+    const length = frame.length + (tail?.length ?? 0);
+    if (connection === undefined || length === 0 || length > this.#options.frameBytesMax) {
       return false;
     }
-    if (!connection.send(frame)) {
+    if (!connection.send(frame, tail)) {
       this.#options.observer.count('frames.dropped');
       return false;
     }

@@ -169,6 +169,22 @@ export function testTransportContract(name: string, withTransports: WithTranspor
       },
     );
 
+    pairContract('a frame whose end lies elsewhere arrives as one', async (left, right) => {
+      const [, fromLeft] = await startPair(left, right);
+      const { peerCopiedFrameBytesMax, peerPieceBytes } = limits;
+      const heads = [1, 40, peerCopiedFrameBytesMax + 1, peerPieceBytes + 7];
+      const tails = [1, 40, peerCopiedFrameBytesMax + 1, peerPieceBytes - 40, peerPieceBytes + 9];
+      for (const head of heads) {
+        for (const tail of tails) {
+          const frame = patterned(head + tail, head);
+          const known = fromLeft.frames().length;
+          assert.equal(left.transport.send(right.id, frame.subarray(0, head), frame.slice(head)), true);
+          await fromLeft.untilCount('frame', known + 1);
+          assertSameFrames(fromLeft.frames().slice(known), [frame]);
+        }
+      }
+    });
+
     pairContract('a thousand short frames in one turn arrive in order', async (left, right) => {
       const [, fromLeft] = await startPair(left, right);
       const frames = Array.from({ length: 1_000 }, (_, index) => patterned(1 + (index % 90), index));

@@ -57,9 +57,10 @@ export interface Transport {
   /**
    * Queues one frame; all that is queued in one turn of the event loop leaves in one write. Never
    * blocks and never throws: false means that the frame was dropped, because the peer is not
-   * connected or its queue is full. The frame must not change afterwards.
+   * connected or its queue is full. `tail` is the end of the frame where that lies elsewhere: a long one need not be
+   * copied behind its head. Neither may change afterwards.
    */
-  send(to: NodeId, frame: Uint8Array): boolean;
+  send(to: NodeId, frame: Uint8Array, tail?: Uint8Array): boolean;
   isConnected(peer: NodeId): boolean;
   /**
    * Sends what is queued, as far as it goes quickly, and closes all connections. From the call on the

@@ -5,10 +5,10 @@ import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
 import { StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { encodeRecord } from '../core/record.ts';
+import { encodeRecord, type StoredRecord } from '../core/record.ts';
 import { compareTokens } from '../core/token.ts';
 import { arrivalPaths } from './key-trace-messages.ts';
-import { decodeMessage, encodeReply, encodeRequest } from './message-codec.ts';
+import { decodeMessage, encodeReply, encodeRequest, longTailOf } from './message-codec.ts';
 import type { GetManyAnswer } from './many-messages.ts';
 import type { MessageHeader, Reply, Request } from './messages.ts';
 
@@ -376,4 +376,36 @@ test('ranges and tokens that do not ascend are refused: they would be counted tw
   }
   const frame = encodeRequest(header, { kind: 'fetch-tokens', timeoutMs: 1, tokens: [one, one] });
   assert.throws(() => decodeMessage(frame), { code: 'FRAME_INVALID' });
+});
+
+test('a long record is sent from where it lies: frame and tail together are the message', () => {
+  const header = { epoch: 1, incarnation: 2, sequence: 3, sentTick: 4, clock: { wallMs: 5, counter: 6 } };
+  const dot = { wallMs: 1, counter: 0, actor: 'n1.abc123' };
+  const recordOf = (valueBytes: number): StoredRecord =>
+    encodeRecord({ key: Uint8Array.of(1), dot, value: new Uint8Array(valueBytes).fill(7) }, crc32);
+  const long = recordOf(limits.peerPieceBytes);
+  const short = recordOf(limits.peerPieceBytes - 200);
+  const putOf = (record: StoredRecord): Request => ({
+    kind: 'put',
+    timeoutMs: 9,
+    record,
+    fresh: true,
+    hintFor: undefined,
+  });
+  const replyOf = (record: StoredRecord): Reply => ({ kind: 'record', evidence: true, record });
+  for (const record of [short, long]) {
+    for (const [message, frame] of [
+      [putOf(record), encodeRequest(header, putOf(record))],
+      [replyOf(record), encodeReply(header, replyOf(record))],
+    ] as const) {
+      const tail = longTailOf(message);
+      assert.equal(tail, record === long ? record.bytes : undefined);
+      const whole = Buffer.concat(tail === undefined ? [frame] : [frame, tail]);
+      const decoded = decodeMessage(new Uint8Array(whole));
+      const read = decoded.type === 'request' ? decoded.request : decoded.reply;
+      assert.ok(read.kind === 'put' || read.kind === 'record');
+      assert.equal(Buffer.compare(read.record.bytes, record.bytes), 0);
+    }
+  }
+  assert.equal(longTailOf({ kind: 'stored' }), undefined);
 });

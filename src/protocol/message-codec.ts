@@ -28,6 +28,7 @@
 
 import { readUint32, writeUint32 } from '../core/bytes.ts';
 import { isNodeId, type NodeId } from '../core/config.ts';
+import { limits } from '../core/limits.ts';
 import { isErrorCode } from '../core/errors.ts';
 import { decodeRecord, type VersionDigest } from '../core/record.ts';
 import type { VersionSum } from '../core/version-sum.ts';
@@ -93,21 +94,32 @@ const kinds = {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const noTarget = new Uint8Array(0);
+const noBytes = new Uint8Array(0);
 
-/** Encodes a request into a frame of its own. */
+/**
+ * The end of a message that is so long that it is sent from where it lies: the record of a put or of a reply to a get. Whoever
+ * sends the message sends this behind the frame.
+ */
+export function longTailOf(message: Request | Reply): Uint8Array | undefined {
+  if (message.kind !== 'put' && message.kind !== 'record') return undefined;
+  const { bytes } = message.record;
+  return bytes.length > limits.peerPieceBytes ? bytes : undefined;
+}
+
+/** Encodes a request into a frame of its own, without its `longTailOf`. */
 export function encodeRequest(header: MessageHeader, request: Request): Uint8Array {
   switch (request.kind) {
     case 'ping':
       return encodePing(header, request);
     case 'put': {
-      const target = request.hintFor === undefined ? noTarget : encoder.encode(request.hintFor);
+      const target = request.hintFor === undefined ? noBytes : encoder.encode(request.hintFor);
       const kind = request.fresh ? kinds.freshPut : kinds.put;
-      const bytes = newFrame(header, kind, 5 + target.length + request.record.bytes.length);
+      const record = longTailOf(request) === undefined ? request.record.bytes : noBytes;
+      const bytes = newFrame(header, kind, 5 + target.length + record.length);
       writeUint32(bytes, headerBytes, request.timeoutMs);
       bytes[headerBytes + 4] = target.length;
       bytes.set(target, headerBytes + 5);
-      bytes.set(request.record.bytes, headerBytes + 5 + target.length);
+      bytes.set(record, headerBytes + 5 + target.length);
       return bytes;
     }
     case 'get': {
@@ -130,7 +142,7 @@ export function encodeRequest(header: MessageHeader, request: Request): Uint8Arr
   }
 }
 
-/** Encodes a reply into a frame of its own. */
+/** Encodes a reply into a frame of its own, without its `longTailOf`. */
 export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
   switch (reply.kind) {
     case 'pong':
@@ -145,9 +157,10 @@ export function encodeReply(header: MessageHeader, reply: Reply): Uint8Array {
     case 'digest':
       return encodeDigest(header, reply.evidence, reply.digest);
     case 'record': {
-      const bytes = newFrame(header, kinds.record, 1 + reply.record.bytes.length);
+      const record = longTailOf(reply) === undefined ? reply.record.bytes : noBytes;
+      const bytes = newFrame(header, kinds.record, 1 + record.length);
       bytes[headerBytes] = Number(reply.evidence);
-      bytes.set(reply.record.bytes, headerBytes + 1);
+      bytes.set(record, headerBytes + 1);
       return bytes;
     }
     case 'refused': {

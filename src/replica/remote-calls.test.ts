@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '../core/config.ts';
+import { crc32 } from '../core/crc32.ts';
 import { limits } from '../core/limits.ts';
+import { encodeRecord } from '../core/record.ts';
 import type { Transport } from '../ports/transport.ts';
 import { decodeMessage } from '../protocol/message-codec.ts';
 import type { MessageHeader } from '../protocol/messages.ts';
@@ -17,12 +19,16 @@ function calls(suspicion?: ConstructorParameters<typeof RemoteCalls>[0]['suspici
   clock: ManualClock;
   remote: RemoteCalls;
   sent: [NodeId, MessageHeader][];
+  tails: (Uint8Array | undefined)[];
 } {
   const clock = new ManualClock();
   const sent: [NodeId, MessageHeader][] = [];
+  const tails: (Uint8Array | undefined)[] = [];
   const transport: Pick<Transport, 'send'> = {
-    send(to, frame) {
-      sent.push([to, decodeMessage(frame).header]);
+    send(to, frame, tail) {
+      tails.push(tail);
+      const whole = tail === undefined ? frame : new Uint8Array(Buffer.concat([frame, tail]));
+      sent.push([to, decodeMessage(whole).header]);
       return to !== n3;
     },
   };
@@ -35,7 +41,7 @@ function calls(suspicion?: ConstructorParameters<typeof RemoteCalls>[0]['suspici
     peerIncarnation: () => 1,
     ...(suspicion === undefined ? {} : { suspicion }),
   });
-  return { clock, remote, sent };
+  return { clock, remote, sent, tails };
 }
 
 function headerSent(sent: readonly [NodeId, MessageHeader][]): MessageHeader {
@@ -53,6 +59,22 @@ test('a reply of the incarnation that was asked ends the call and its timer', ()
   remote.onReply({ id: n2, incarnation: 1, life: 1 }, header, { kind: 'pong' });
   assert.deepEqual(results, [{ kind: 'pong' }]);
   assert.equal(clock.timers, 0);
+});
+
+test('a long record goes to each peer from where it lies', () => {
+  const { remote, tails } = calls();
+  const fields = { key: Uint8Array.of(1), dot: { wallMs: 1, counter: 0, actor: 'n1.abc123' } };
+  const long = encodeRecord({ ...fields, value: new Uint8Array(limits.peerPieceBytes) }, crc32);
+  const short = encodeRecord(fields, crc32);
+  for (const record of [long, short]) {
+    const put = { kind: 'put', timeoutMs: 100, hintFor: undefined, fresh: true, record } as const;
+    remote.ask([n2, n3], put, 100, () => undefined);
+  }
+  assert.deepEqual(
+    tails.map((tail) => tail === long.bytes),
+    [true, true, false, false],
+  );
+  assert.deepEqual(tails.slice(2), [undefined, undefined]);
 });
 
 test('replies to a past life, from a past life, or from a node not asked match nothing', () => {

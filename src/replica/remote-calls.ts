@@ -12,7 +12,7 @@ import type { HlcTime } from '../core/hybrid-logical-clock.ts';
 import { limits } from '../core/limits.ts';
 import type { CancelTimer, Clock } from '../ports/clock.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
-import { encodeRequest } from '../protocol/message-codec.ts';
+import { encodeRequest, longTailOf } from '../protocol/message-codec.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
 import { CallTable } from './call-table.ts';
 import type { PeerSuspicion } from './peer-suspicion.ts';
@@ -99,6 +99,7 @@ export class RemoteCalls {
     const sequence = this.#calls.nextSequence();
     const sentAtMs = this.#clock.monotonicNow();
     const frame = encodeRequest(this.#headerOf(sequence, sentAtMs), request);
+    const tail = longTailOf(request);
     const call: Call = {
       sequence,
       onResult,
@@ -116,7 +117,7 @@ export class RemoteCalls {
       if (
         incarnation !== undefined &&
         inFlight < limits.peerRequestsInFlightMax &&
-        this.#transport.send(peer, frame)
+        this.#transport.send(peer, frame, tail)
       ) {
         call.waiting.push({ id: peer, incarnation });
         this.#inFlight.set(peer, inFlight + 1);

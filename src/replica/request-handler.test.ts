@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { NodeId } from '../core/config.ts';
 import { crc32 } from '../core/crc32.ts';
+import { limits } from '../core/limits.ts';
 import { decodeRecord, encodeRecord, type StoredRecord } from '../core/record.ts';
 import { tokenOf } from '../core/token.ts';
 import type { Transport } from '../ports/transport.ts';
-import { decodeMessage, encodeRequest } from '../protocol/message-codec.ts';
+import { decodeMessage, encodeRequest, longTailOf } from '../protocol/message-codec.ts';
 import type { Reply, Request } from '../protocol/messages.ts';
 import { ManualClock } from '../sim/manual-clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
@@ -36,8 +37,8 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
   const clock = new ManualClock(wallMs);
   const replies: ((reply: Reply) => void)[] = [];
   const transport: Pick<Transport, 'send'> = {
-    send(_to, frame) {
-      const message = decodeMessage(frame);
+    send(_to, frame, tail) {
+      const message = decodeMessage(wholeOf(frame, tail));
       if (message.type === 'reply') replies.shift()?.(message.reply);
       return true;
     },
@@ -75,9 +76,16 @@ async function startHandler(disk = new SimDisk()): Promise<Node> {
       replies.push(resolve);
       const sentTick = tickOf(sentMs);
       const header = { epoch, incarnation: 1, sequence: 1, sentTick, clock: { wallMs, counter: 0 } };
-      handler.onFrame({ id: n2, incarnation: 1, life: 1 }, encodeRequest(header, request));
+      handler.onFrame(
+        { id: n2, incarnation: 1, life: 1 },
+        wholeOf(encodeRequest(header, request), longTailOf(request)),
+      );
     });
   return { store, handler, counters, ask, replica, clock };
+}
+
+function wholeOf(frame: Uint8Array, tail: Uint8Array | undefined): Uint8Array {
+  return tail === undefined ? frame : new Uint8Array(Buffer.concat([frame, tail]));
 }
 
 function putOf(record: StoredRecord): Request {
@@ -101,6 +109,16 @@ test('a record is stored and read back, and its owner is evidence', async () => 
   assert.deepEqual(await ask(putOf(recordOf('apples'))), { kind: 'stored' });
   const reply = await ask(get);
   assert.ok(reply.kind === 'record' && reply.evidence);
+  await store.close();
+});
+
+test('a long record is sent from where it lies, and arrives whole', async () => {
+  const { store, ask } = await startHandler();
+  const long = recordOf('x'.repeat(limits.peerPieceBytes));
+  assert.deepEqual(await ask(putOf(long)), { kind: 'stored' });
+  const reply = await ask(get);
+  assert.ok(reply.kind === 'record');
+  assert.equal(Buffer.compare(reply.record.bytes, long.bytes), 0);
   await store.close();
 });
 

@@ -13,7 +13,7 @@ import type { HlcTime } from '../core/hybrid-logical-clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Observer } from '../ports/observer.ts';
 import type { PeerIdentity, Transport } from '../ports/transport.ts';
-import { decodeMessage, encodeReply } from '../protocol/message-codec.ts';
+import { decodeMessage, encodeReply, longTailOf } from '../protocol/message-codec.ts';
 import type { GetManyAnswer } from '../protocol/many-messages.ts';
 import type { MessageHeader, Reply, Request } from '../protocol/messages.ts';
 import { getMany, withinOneMessage } from './answer-many.ts';
@@ -105,7 +105,7 @@ export class RequestHandler {
   #send(from: PeerIdentity, { epoch, incarnation, sequence, sentTick }: MessageHeader, reply: Reply): void {
     const clock: HlcTime = this.#nodeClock.last;
     const frame = encodeReply({ epoch, incarnation, sequence, sentTick, clock }, reply);
-    if (!this.#transport.send(from.id, frame)) this.#observer.count('replies.dropped');
+    if (!this.#transport.send(from.id, frame, longTailOf(reply))) this.#observer.count('replies.dropped');
   }
 
   #carryOut(from: PeerIdentity, header: MessageHeader, request: Request): Reply | Promise<Reply> {

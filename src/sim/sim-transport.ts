@@ -74,11 +74,11 @@ export class SimTransport implements Transport {
     return Promise.resolve();
   }
 
-  send(to: NodeId, frame: Uint8Array): boolean {
+  send(to: NodeId, frame: Uint8Array, tail?: Uint8Array): boolean {
     if (this.isListening) this.#network.beforeSend?.(this.id);
     const peer = this.#open.get(to);
     if (peer === undefined || !this.isListening) return false;
-    return peer.connection.send(peer.end, frame);
+    return peer.connection.send(peer.end, tail === undefined ? frame : joined(frame, tail));
   }
 
   isConnected(peer: NodeId): boolean {
@@ -174,4 +174,11 @@ export class SimTransport implements Transport {
       if (!this.#network.dial(this, peer)) this.dialFailed(peer);
     });
   }
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(head.length + tail.length);
+  frame.set(head);
+  frame.set(tail, head.length);
+  return frame;
 }
