@@ -28,6 +28,8 @@ const folder = '/run/mini-dynamo';
 const port = 7000;
 /** A limit, not memory that is taken. */
 const diskBytes = 1024 * 1024 * 1024;
+/** Tries to leave a disk little room while its node writes. */
+const limitAttemptsMax = 10;
 const startWithinMs = 30_000;
 const endWithinMs = 15_000;
 
@@ -133,14 +135,23 @@ export class FaultCluster {
   }
 
   /**
-   * Leaves no more room on a node's disk than this, whatever it holds; undefined makes it large again. There has to be
-   * room for what the node writes meanwhile.
+   * Leaves no more room on a node's disk than this, whatever it holds; undefined makes it large again. What the node writes while this
+   * is being done may take more than that: then it is done again.
    */
   limitDisk(id: string, freeBytes: number | undefined): void {
-    const { blocks, bfree, bsize } = statfsSync(dataDirectoryOf(id));
-    const bytes = freeBytes === undefined ? diskBytes : (blocks - bfree) * bsize + freeBytes;
-    // With its source named, the other options of the mount are left as they are: a user namespace may not repeat them.
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `remount,size=${bytes}`, 'tmpfs', dataDirectoryOf(id)]);
+    for (let attempt = 1; ; attempt++) {
+      const { blocks, bfree, bsize } = statfsSync(dataDirectoryOf(id));
+      const bytes = freeBytes === undefined ? diskBytes : (blocks - bfree) * bsize + freeBytes;
+      // With its source named, the other options of the mount are left as they are: a user namespace may not repeat them.
+      const options = ['-t', 'tmpfs', '-o', `remount,size=${bytes}`, 'tmpfs', dataDirectoryOf(id)];
+      try {
+        execFileSync('mount', options, { stdio: 'pipe' });
+        return;
+      } catch (error) {
+        // On a busy machine the node may have written more than that before the mount was asked for.
+        if (freeBytes === undefined || attempt === limitAttemptsMax) throw error;
+      }
+    }
   }
 
   /** Makes every sync of a node fail with EIO, which ends it; false when it goes on, as without `strace`. */
