@@ -143,8 +143,8 @@ export const limits = {
   /** Entries of one group commit: one write and one sync. A longer one goes by itself, and the short need not wait for it. */
   batchBytesMax: 1 * mebibyte,
   /**
-   * Where writes of so many arrivals share a sync, or wait for the next, that one is put off this long for more: fewer syncs and replies
-   * for each write. Two clients that write one after the other never wait.
+   * Where writes of so many arrivals share a sync or wait for the next, the next is put off this long for more: fewer
+   * syncs and replies for each write. Two clients never wait.
    */
   commitDelayFromArrivals: 3,
   commitDelayMs: 1,

@@ -178,8 +178,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes in a chunk, which is the reader's from then on: it must not change, and its memory may be freed. Returns why the stream can't be believed any more, or
-   * undefined; after a reason nothing more may be pushed.
+   * Takes in a chunk, which is the reader's from then on: it must not change, and its memory may be freed. Returns why
+   * the stream can't be believed any more, or undefined; after a reason nothing more may be pushed.
    */
   push(chunk: Uint8Array): string | undefined {
     this.#chunk = chunk;

@@ -1,12 +1,15 @@
 /**
- * Frames on their way to one peer: all that one turn of the event loop queues leaves in one write.
+ * Frames on their way to one peer: all that one turn of the event loop queues leaves in one write, but for the rest of long frames.
  *
  * Short frames are copied behind each other, length prefixes included, into a slab; long ones are handed to the
- * socket as they are. The longest leave in pieces (`frame-reader.ts`), one for each `flush`, so that whatever is queued meanwhile
- * goes between them: a value of some MiB would hold up every heartbeat and small request for as long as the network takes. Bytes of the slab are never written again before the kernel has them: a socket
- * that took a write whole has nothing left to write, and only then is the slab begun anew. Over TLS a write is
- * never over when it returns, but nearly always by the next turn, so the first frame of a turn asks too: one slab
- * serves for as long as the other end keeps up, and a fresh one follows a full one when it does not.
+ * socket as they are. The longest leave in pieces (`frame-format.ts`), one for each `flush`, so that whatever is queued
+ * meanwhile goes between them: a value of some MiB would hold up every heartbeat and small request for as long as the
+ * network takes.
+ *
+ * Bytes of the slab are never written again before the kernel has them: a socket that took a write whole has nothing
+ * left to write, and only then is the slab begun anew. Over TLS a write is never over when it returns, but nearly always
+ * by the next turn, so the first frame of a turn asks too: one slab serves for as long as the other end keeps up, and a
+ * fresh one follows a full one when it does not.
  */
 
 import type { Writable } from 'node:stream';
@@ -43,8 +46,8 @@ export class OutboundQueue {
   }
 
   /**
-   * Queues a frame, which must not change until it is written. False when there is no room for it. `tail` is the end of a long frame, where
-   * that lies elsewhere.
+   * Queues a frame, of which `tail` is the end where that lies elsewhere. False when there is no room for it. Neither
+   * may change until it is written.
    */
   push(frame: Uint8Array, tail = noBytes): boolean {
     const length = frame.length + tail.length;
@@ -81,8 +84,8 @@ export class OutboundQueue {
   }
 
   /**
-   * Hands everything but the rest of long frames to the socket, unless that has more than enough to do: then frames gather here, in whole
-   * slabs instead of one small write per turn, until the socket's `drain` calls this again.
+   * Hands everything to the socket but the rest of long frames, unless that has more than enough to do: then frames
+   * gather here, in whole slabs instead of one small write per turn, until the socket's `drain` calls this again.
    */
   flush(): void {
     if (this.#socket.writableNeedDrain) return;

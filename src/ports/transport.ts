@@ -1,9 +1,9 @@
 /**
  * Messages between nodes, as a port. Frames are opaque bytes; what they mean is `protocol/`.
  *
- * Delivery is at most once per send on a healthy connection, in order per connection (but shorter frames may pass one of more
- * than `limits.peerPieceBytes`), and without any
- * promise otherwise: frames may be lost, and in the simulator doubled and reordered. The transport
+ * Delivery is at most once per send on a healthy connection, in order per connection (but shorter frames may pass one
+ * of more than `limits.peerPieceBytes`), and without any promise otherwise: frames may be lost, and in the simulator
+ * doubled and reordered. The transport
  * performs the handshake (cluster name, placement epoch and fingerprint, the lives of both ends) before it reports a
  * peer as connected, keeps one connection per peer, and reconnects by itself with jittered backoff.
  */
@@ -55,7 +55,7 @@ export interface Transport {
   /** Starts connecting to every other member and accepting their connections. */
   start(handler: TransportHandler): Promise<void>;
   /**
-   * Queues one frame; all that is queued in one turn of the event loop leaves in one write. Never
+   * Queues one frame; all that is queued in one turn of the event loop leaves in one write, but for what may be passed. Never
    * blocks and never throws: false means that the frame was dropped, because the peer is not
    * connected or its queue is full. `tail` is the end of the frame where that lies elsewhere: a long one need not be
    * copied behind its head. Neither may change afterwards.

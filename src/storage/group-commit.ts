@@ -2,9 +2,9 @@
  * Group commit: one batch is on its way to the disk, the next fills meanwhile (DeWitt et al. 1984).
  *
  * Entries become visible only after their batch is as durable as configured, in batch order. An
- * idle log commits at the end of the turn, so that all that one turn produced shares one sync. Where several have shared one,
- * or come while it was under way, the next waits a moment for more (PostgreSQL's `commit_delay` and `commit_siblings`): one writer,
- * or two, never wait, however many entries each brings at once.
+ * idle log commits at the end of the turn, so that all that one turn produced shares one sync. Where several writes that
+ * came one by one have shared one, or came while it was under way, the next waits a moment for more (PostgreSQL's
+ * `commit_delay` and `commit_siblings`). One client that writes, or two, wait for nobody, however much each brings at once.
  *
  * A long value goes by itself, and short entries pass those that are not begun, a few batches of them at most: order
  * between keys means nothing. An entry never passes one that it was decided against.

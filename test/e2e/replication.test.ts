@@ -93,6 +93,33 @@ describe('five nodes, N=3, with a port of their own for peers', () => {
     }
   });
 
+  test('long values, among short ones, are held by their owners and read at every node', async () => {
+    const short = numbered('short', 100);
+    const long = numbered('long', 5);
+    const valueOf = (key: string): Buffer =>
+      key.startsWith('long') ? Buffer.alloc(1_200_000, key) : Buffer.from(key);
+    await Promise.all([
+      eachInParallel(long, 2, async (key) => {
+        const reply = await cluster.client('n1').put(key, valueOf(key));
+        assert.ok(hasStatus(reply, 204), statusText(reply));
+      }),
+      eachInParallel(short, 4, async (key) => {
+        assert.ok(hasStatus(await cluster.client('n1').put(key, key), 204));
+      }),
+    ]);
+    for (const key of [...long, ...short]) {
+      const { owners } = await cluster.client('n1').placementOf(key);
+      assert.deepEqual(await holdersOf(cluster, key, owners.length), [...owners].sort(), key);
+    }
+    for (const id of cluster.ids) {
+      for (const key of [...long, ...short]) {
+        const reply = await cluster.client(id).get(key);
+        assert.ok(hasStatus(reply, 200), `${key} at ${id}: ${statusText(reply)}`);
+        assert.ok(reply.body.equals(valueOf(key)), `${key} at ${id} is not what was put`);
+      }
+    }
+  });
+
   test('writes that fallbacks took are read at every living node', async () => {
     await cluster.kill('n4', 'n5');
     const living = ['n1', 'n2', 'n3'];
