@@ -121,7 +121,8 @@ test('a copy that was made while the node ran the last time is noticed by what i
   const folder = cluster.dataDirectory('n3');
   const copy = join(cluster.folder, 'copy of a running n3');
   const incarnation = await incarnationOf('n3');
-  await cp(folder, copy, { recursive: true });
+  // A file that is being published may have been renamed before it is copied; nobody reads it under its first name.
+  await cp(folder, copy, { recursive: true, filter: (source) => !source.endsWith('.tmp') });
   await put('n3', 'after the copy');
   const written = await logEntriesOf('n3');
   const isHeard = async (): Promise<boolean> => (await heardEntries('n1', 'n3')) >= written;
