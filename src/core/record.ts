@@ -159,6 +159,33 @@ export function encodeRecord(fields: VersionFields, checksum: Checksum): StoredR
   return decodeRecord(bytes);
 }
 
+/** A version in a record's bytes. Most are merged and never read, and a view costs much: the value gets one when it is asked for. */
+class DecodedVersion implements Version {
+  readonly dot: Dot;
+  readonly tombstone: boolean;
+  readonly expiresAtMs: number;
+  readonly checksum: number;
+  readonly contentType: string;
+  readonly #bytes: Uint8Array;
+  readonly #valueOffset: number;
+  #value: Uint8Array | undefined = undefined;
+
+  constructor(fields: Omit<Version, 'value'>, bytes: Uint8Array, valueOffset: number) {
+    this.dot = fields.dot;
+    this.tombstone = fields.tombstone;
+    this.expiresAtMs = fields.expiresAtMs;
+    this.checksum = fields.checksum;
+    this.contentType = fields.contentType;
+    this.#bytes = bytes;
+    this.#valueOffset = valueOffset;
+  }
+
+  get value(): Uint8Array {
+    this.#value ??= this.#bytes.subarray(this.#valueOffset);
+    return this.#value;
+  }
+}
+
 /**
  * Reads the structure of an encoded record without touching the value. `bytes` must be exactly one
  * record and must not change afterwards. Throws `RECORD_INVALID` or `FORMAT_UNSUPPORTED`; every
@@ -201,18 +228,21 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
   return {
     key,
     token: tokenOf(key),
-    version: {
-      dot: {
-        wallMs: readUint48(bytes, versionOffset + 8),
-        counter: readUint16(bytes, versionOffset + 14),
-        actor: readText(actorTexts, bytes, textOffset, actorLength),
+    version: new DecodedVersion(
+      {
+        dot: {
+          wallMs: readUint48(bytes, versionOffset + 8),
+          counter: readUint16(bytes, versionOffset + 14),
+          actor: readText(actorTexts, bytes, textOffset, actorLength),
+        },
+        tombstone: flags === tombstoneFlag,
+        expiresAtMs: readUint48(bytes, versionOffset + 16),
+        checksum: readUint32(bytes, versionOffset),
+        contentType: readText(contentTypes, bytes, textOffset + actorLength, contentTypeLength),
       },
-      tombstone: flags === tombstoneFlag,
-      expiresAtMs: readUint48(bytes, versionOffset + 16),
-      checksum: readUint32(bytes, versionOffset),
-      contentType: readText(contentTypes, bytes, textOffset + actorLength, contentTypeLength),
-      value: bytes.subarray(valueOffset),
-    },
+      bytes,
+      valueOffset,
+    ),
     bytes,
   };
 }
@@ -228,7 +258,7 @@ export function verifyRecord(record: StoredRecord, checksum: Checksum): boolean 
  */
 export function recordChecksum({ bytes, key, version }: StoredRecord, checksum: Checksum): number {
   const versionOffset = headerBytes + key.length;
-  const valueBytes = version.value.length;
+  const valueBytes = readUint32(bytes, versionOffset + 4);
   const valueOffset = bytes.length - valueBytes;
   const ofKey = checksum(bytes, 0, headerBytes, versionOffset);
   const beforeValue = checksum(bytes, ofKey, versionOffset + 4, valueOffset);

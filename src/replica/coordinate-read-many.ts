@@ -24,7 +24,7 @@ import type { CallResult } from './remote-calls.ts';
 export interface KeyRead {
   readonly key: Uint8Array;
   /** Called once. */
-  readonly resolve: (outcome: ReadOutcome) => void;
+  resolve(outcome: ReadOutcome): void;
 }
 
 export interface ReadManyOptions {
@@ -230,10 +230,10 @@ class CoordinatedReads {
     else this.#expire(read, state.agreeing);
   }
 
-  #expire({ resolve }: KeyRead, answered: number): void {
+  #expire(read: KeyRead, answered: number): void {
     const { r, timeoutMs } = this.#options;
     this.#coordination.observer.count('gets.unavailable');
-    resolve({
+    read.resolve({
       kind: 'unavailable',
       code: 'QUORUM_NOT_MET',
       answered,

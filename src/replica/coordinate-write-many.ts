@@ -22,7 +22,7 @@ import type { CallResult } from './remote-calls.ts';
 export interface StampedWrite {
   readonly record: StoredRecord;
   /** Called once. */
-  readonly resolve: (outcome: WriteOutcome) => void;
+  resolve(outcome: WriteOutcome): void;
 }
 
 /** Sends stamped records to their owners, all of which are up, and at least W; each write is resolved once. */
@@ -119,7 +119,7 @@ class CoordinatedWrites {
     const refused = refusals.length === 0 ? undefined : new Set(refusals.map(({ index }) => index));
     const bit = 1 << this.#owners.indexOf(owner);
     let met = 0;
-    for (const [index, { record, resolve }] of this.#writes.entries()) {
+    for (let index = 0; index < this.#writes.length; index++) {
       if (refused?.has(index) === true) continue;
       const takenOver = this.#takenOver?.[index];
       if (takenOver !== undefined) {
@@ -129,9 +129,11 @@ class CoordinatedWrites {
       const acknowledged = (this.#acknowledged[index] ?? 0) + 1;
       this.#acknowledged[index] = acknowledged;
       this.#holders[index] = (this.#holders[index] ?? 0) | bit;
-      if (acknowledged !== this.#options.w) continue;
+      const write = this.#writes[index];
+      if (acknowledged !== this.#options.w || write === undefined) continue;
       met++;
-      resolve({ kind: 'stored', dot: record.version.dot, acknowledged, required: acknowledged });
+      const { dot } = write.record.version;
+      write.resolve({ kind: 'stored', dot, acknowledged, required: acknowledged });
     }
     if (met > 0) this.#coordination.observer.count('puts.acknowledged', met);
     this.#answered(met);
@@ -167,7 +169,7 @@ class CoordinatedWrites {
       remainingMs: Math.max(0, this.#deadlineMs - this.#coordination.clock.monotonicNow()),
       asked: this.#owners,
       acknowledged: this.#owners.filter((_, owner) => (holders & (1 << owner)) !== 0),
-      resolve: isAnswered ? undefined : write.resolve,
+      resolve: isAnswered ? undefined : (outcome) => write.resolve(outcome),
     });
     this.#takenOver[index] = takenOver;
     if (!isAnswered) this.#answered(1);

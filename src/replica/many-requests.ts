@@ -10,9 +10,9 @@
 import type { Dot } from '../core/dot.ts';
 import { errorCodeOf, errorMessageOf, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { encodeRecord } from '../core/record.ts';
+import { encodeRecord, type StoredRecord } from '../core/record.ts';
 import { tokenOf } from '../core/token.ts';
-import type { AdmissionGate, RefusalReason, WaitingClient } from './admission-gate.ts';
+import type { AdmissionGate, RefusalReason } from './admission-gate.ts';
 import { coordinateRead } from './coordinate-read.ts';
 import { coordinateReads, type KeyRead } from './coordinate-read-many.ts';
 import { coordinateWrite, type WriteOptions } from './coordinate-write.ts';
@@ -52,12 +52,84 @@ export interface SingleRequests {
   put(request: PutRequest): Promise<WriteOutcome>;
 }
 
-/** A read or a write whose turn has come. */
-interface Admitted<Request, Outcome> {
+/** Requests that were asked for together, and who is told of each by its position. */
+interface Call<Outcome> {
+  readonly gate: AdmissionGate;
+  readonly onOutcome: OnOutcome<Outcome>;
+  readonly refusal: (problem: Refusal) => Outcome;
+  /** Whether what an outcome took tells of load. */
+  readonly isTypical: (outcome: Outcome) => boolean;
+}
+
+/** A read or a write, counted at the gate from when its turn comes until its outcome. One object, no closures: a node begins many. */
+class Admitted<Request, Outcome> {
   readonly request: Request;
-  readonly waitedMs: number;
-  /** Called once. */
-  readonly resolve: (outcome: Outcome) => void;
+  readonly #call: Call<Outcome>;
+  readonly #index: number;
+  #beganAtMs = 0;
+  #waitedMs = 0;
+
+  constructor(request: Request, call: Call<Outcome>, index: number) {
+    this.request = request;
+    this.#call = call;
+    this.#index = index;
+  }
+
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
+  /** Its turn has come. */
+  begin(waitedMs: number): void {
+    this.#waitedMs = waitedMs;
+    this.#beganAtMs = this.#call.gate.begin();
+  }
+
+  /** It never began. */
+  refuse(problem: Refusal): void {
+    this.#call.onOutcome(this.#index, this.#call.refusal(problem));
+  }
+
+  /** Called once, unless it was refused. */
+  resolve(outcome: Outcome): void {
+    const { gate, onOutcome, isTypical } = this.#call;
+    gate.leave(this.#beganAtMs, isTypical(outcome));
+    onOutcome(this.#index, outcome);
+  }
+}
+
+type Refusable = Pick<Admitted<KeyRequest, unknown>, 'request' | 'refuse'>;
+type AdmittedRead = Admitted<KeyRequest, ReadOutcome>;
+type AdmittedWrite = Admitted<PutRequest, WriteOutcome>;
+
+class AdmittedKeyRead implements KeyRead {
+  readonly #read: AdmittedRead;
+
+  constructor(read: AdmittedRead) {
+    this.#read = read;
+  }
+
+  get key(): Uint8Array {
+    return this.#read.request.key;
+  }
+
+  resolve(outcome: ReadOutcome): void {
+    this.#read.resolve(outcome);
+  }
+}
+
+class AdmittedStampedWrite implements StampedWrite {
+  readonly record: StoredRecord;
+  readonly #write: AdmittedWrite;
+
+  constructor(record: StoredRecord, write: AdmittedWrite) {
+    this.record = record;
+    this.#write = write;
+  }
+
+  resolve(outcome: WriteOutcome): void {
+    this.#write.resolve(outcome);
+  }
 }
 
 export class ManyRequests implements RequestsTogether {
@@ -65,8 +137,8 @@ export class ManyRequests implements RequestsTogether {
   readonly #readRepair: ReadRepair;
   readonly #single: SingleRequests;
   readonly #routes: RequestRoutes;
-  #reads: Admitted<KeyRequest, ReadOutcome>[] = [];
-  #writes: Admitted<PutRequest, WriteOutcome>[] = [];
+  #reads: AdmittedRead[] = [];
+  #writes: AdmittedWrite[] = [];
   #isSendDue = false;
 
   constructor(coordination: Coordination, readRepair: ReadRepair, single: SingleRequests) {
@@ -77,71 +149,78 @@ export class ManyRequests implements RequestsTogether {
   }
 
   get(requests: readonly KeyRequest[], onOutcome: OnOutcome<ReadOutcome>): void {
-    const { config } = this.#coordination;
     const { gate } = this.#single;
-    const { r } = config.quorum;
-    for (const [index, request] of requests.entries()) {
-      const refuse = (problem: Refusal): void =>
-        onOutcome(index, { kind: 'unavailable', answered: 0, required: r, ...problem });
+    const { r } = this.#coordination.config.quorum;
+    const call: Call<ReadOutcome> = {
+      gate,
+      onOutcome,
+      refusal: (problem) => ({ kind: 'unavailable', answered: 0, required: r, ...problem }),
+      isTypical: (outcome) => outcome.kind !== 'unavailable' && !isLong(outcome),
+    };
+    let index = 0;
+    for (const request of requests) {
+      const read = new Admitted(request, call, index++);
       const problem = this.#single.problemWith(request.key, r, 'r');
-      if (problem !== undefined) {
-        refuse(problem);
-        continue;
-      }
-      this.#admit(request.client, refuse, (waitedMs) => {
-        const beganAtMs = gate.begin();
-        const resolve = (outcome: ReadOutcome): void => {
-          gate.leave(beganAtMs, outcome.kind !== 'unavailable' && !isLong(outcome));
-          onOutcome(index, outcome);
-        };
-        this.#reads.push({ request, waitedMs, resolve });
-      });
+      if (problem !== undefined) read.refuse(problem);
+      else if (gate.tryEnter()) this.#beginRead(read, 0);
+      else this.#waitToRead(read);
     }
     this.#send();
   }
 
   put(requests: readonly PutRequest[], onOutcome: OnOutcome<WriteOutcome>): void {
-    const { config } = this.#coordination;
     const { gate } = this.#single;
-    const { w } = config.quorum;
-    for (const [index, request] of requests.entries()) {
+    const { w } = this.#coordination.config.quorum;
+    const call: Call<WriteOutcome> = {
+      gate,
+      onOutcome,
+      refusal: (problem) => ({ kind: 'refused', ...problem }),
+      isTypical: (outcome) => outcome.kind === 'stored',
+    };
+    let index = 0;
+    for (const request of requests) {
+      const write = new Admitted(request, call, index++);
       if (request.value.length > valueBytesTogetherMax || !goesWithOthers(request)) {
-        void this.#single.put(request).then((outcome) => onOutcome(index, outcome));
+        this.#putAlone(request, index - 1, onOutcome);
         continue;
       }
-      const refuse = (problem: Refusal): void => onOutcome(index, { kind: 'refused', ...problem });
       const problem = this.#single.problemWith(request.key, w, 'w');
-      if (problem !== undefined) {
-        refuse(problem);
-        continue;
-      }
-      this.#admit(request.client, refuse, (waitedMs) => {
-        const beganAtMs = gate.begin();
-        const resolve = (outcome: WriteOutcome): void => {
-          gate.leave(beganAtMs, outcome.kind === 'stored');
-          onOutcome(index, outcome);
-        };
-        this.#writes.push({ request, waitedMs, resolve });
-      });
+      if (problem !== undefined) write.refuse(problem);
+      else if (gate.tryEnter()) this.#beginWrite(write, 0);
+      else this.#waitToWrite(write);
     }
     this.#send();
   }
 
-  /** Lets a request begin: at once, or when its turn has come. */
-  #admit(
-    client: WaitingClient | undefined,
-    refuse: (problem: Refusal) => void,
-    begin: (waitedMs: number) => void,
-  ): void {
+  #putAlone(request: PutRequest, index: number, onOutcome: OnOutcome<WriteOutcome>): void {
+    void this.#single.put(request).then((outcome) => onOutcome(index, outcome));
+  }
+
+  #beginRead(read: AdmittedRead, waitedMs: number): void {
+    read.begin(waitedMs);
+    this.#reads.push(read);
+  }
+
+  #beginWrite(write: AdmittedWrite, waitedMs: number): void {
+    write.begin(waitedMs);
+    this.#writes.push(write);
+  }
+
+  #waitToRead(read: AdmittedRead): void {
+    this.#wait(read, (waitedMs) => this.#beginRead(read, waitedMs));
+  }
+
+  #waitToWrite(write: AdmittedWrite): void {
+    this.#wait(write, (waitedMs) => this.#beginWrite(write, waitedMs));
+  }
+
+  /** Lets a request begin when its turn has come. */
+  #wait(waiting: Refusable, begin: (waitedMs: number) => void): void {
     const { gate, refusals, waitShare } = this.#single;
-    if (gate.tryEnter()) {
-      begin(0);
-      return;
-    }
     const waitMsMax = waitShare * this.#coordination.config.timing.requestTimeoutMs;
-    void gate.wait({ client, waitMsMax }).then((admission) => {
+    void gate.wait({ client: waiting.request.client, waitMsMax }).then((admission) => {
       if (admission.kind === 'refused') {
-        refuse(refusals[admission.reason]);
+        waiting.refuse(refusals[admission.reason]);
         return;
       }
       begin(admission.waitedMs);
@@ -177,23 +256,23 @@ export class ManyRequests implements RequestsTogether {
           code: errorCodeOf(error),
           message: errorMessageOf(error),
         } as const;
-        for (const { resolve } of writes) resolve(outcome);
+        for (const write of writes) write.resolve(outcome);
       },
     );
   }
 
-  #sendReads(reads: readonly Admitted<KeyRequest, ReadOutcome>[]): void {
+  #sendReads(reads: readonly AdmittedRead[]): void {
     const timeoutMs = this.#timeLeft(reads);
     this.#routes.look();
     const groups = new RequestGroups<KeyRead>((route, ofRoute) => this.#read(route, ofRoute, timeoutMs));
-    for (const { request, resolve } of reads) {
-      const { key } = request;
-      groups.add(this.#routes.routeOf(tokenOf(key)), { key, resolve }, key.length);
+    for (const read of reads) {
+      const { key } = read.request;
+      groups.add(this.#routes.routeOf(tokenOf(key)), new AdmittedKeyRead(read), key.length);
     }
     groups.finish();
   }
 
-  #sendWrites(writes: readonly Admitted<PutRequest, WriteOutcome>[]): void {
+  #sendWrites(writes: readonly AdmittedWrite[]): void {
     const { config, checksum } = this.#coordination;
     const options: WriteOptions = {
       w: config.quorum.w,
@@ -204,11 +283,11 @@ export class ManyRequests implements RequestsTogether {
     const groups = new RequestGroups<StampedWrite>((route, ofRoute) =>
       coordinateWrites(this.#coordination, ofRoute, route.owners, options),
     );
-    for (const { request, resolve } of writes) {
-      const { key, value, contentType = '', expiresAtMs = 0 } = request;
+    for (const write of writes) {
+      const { key, value, contentType = '', expiresAtMs = 0 } = write.request;
       const dot = this.#single.stamp();
       if ('code' in dot) {
-        resolve(dot);
+        write.resolve(dot);
         continue;
       }
       try {
@@ -216,24 +295,30 @@ export class ManyRequests implements RequestsTogether {
         const route = this.#routes.routeOf(record.token);
         const owners = route.owners.length;
         if (route.isWhole && owners >= options.w && owners <= ownersMax) {
-          groups.add(route, { record, resolve }, record.bytes.length);
+          groups.add(route, new AdmittedStampedWrite(record, write), record.bytes.length);
         } else {
-          void coordinateWrite(this.#coordination, record, options).then(resolve);
+          this.#writeAlone(record, options, write);
         }
       } catch (error) {
-        resolve({ kind: 'refused', code: errorCodeOf(error), message: errorMessageOf(error) });
+        write.resolve({ kind: 'refused', code: errorCodeOf(error), message: errorMessageOf(error) });
       }
     }
     groups.finish();
+  }
+
+  #writeAlone(record: StoredRecord, options: WriteOptions, write: AdmittedWrite): void {
+    void coordinateWrite(this.#coordination, record, options).then((outcome) => write.resolve(outcome));
   }
 
   #read(route: Route, reads: readonly KeyRead[], timeoutMs: number): void {
     const { config, suspicion } = this.#coordination;
     const { r } = config.quorum;
     const strict = config.quorumMode === 'strict';
-    const readAlone = ({ key, resolve }: KeyRead, remainingMs: number): void => {
-      const request = { key, r, strict, timeoutMs: remainingMs };
-      void coordinateRead(this.#coordination, this.#readRepair, request).then(resolve);
+    const readAlone = (read: KeyRead, remainingMs: number): void => {
+      const request = { key: read.key, r, strict, timeoutMs: remainingMs };
+      void coordinateRead(this.#coordination, this.#readRepair, request).then((outcome) =>
+        read.resolve(outcome),
+      );
     };
     // Whoever is suspect is asked again now and then, which single reads see to.
     const alone = suspicion.anyDemoted ? reads.slice(0, 1) : [];

@@ -97,20 +97,20 @@ export class Replica {
   ): Promise<RefusedRecord[]> {
     const refusals: RefusedRecord[] = [];
     const wallMs = this.#clock.wallNow;
-    const isTaken = (record: StoredRecord, index: number): boolean => {
+    let at = 0;
+    for (const record of records) {
       try {
         this.check(record, undefined, wallMs);
         if (fresh !== undefined) this.#checkFresh(record, fresh.ageMsMax, wallMs);
-        return true;
       } catch (error) {
-        refusals.push(this.#refusal(index, error));
-        return false;
+        refusals.push(this.#refusal(at, error));
       }
-    };
-    const taken = records.filter(isTaken);
+      at++;
+    }
     if (refusals.length === 0) return await this.storeAll(records, origin);
     const notTaken = new Set(refusals.map(({ index }) => index));
     const indexes = [...records.keys()].filter((index) => !notTaken.has(index));
+    const taken = records.filter((_, index) => !notTaken.has(index));
     for (const refusal of await this.storeAll(taken, origin)) {
       refusals.push({ ...refusal, index: indexes[refusal.index] ?? refusal.index });
     }
@@ -122,7 +122,8 @@ export class Replica {
     const refusals: RefusedRecord[] = [];
     const outcomes = await this.#store.mergeAll(records);
     const wallMs = this.#clock.wallNow;
-    for (const [index, record] of records.entries()) {
+    let index = 0;
+    for (const record of records) {
       const outcome = outcomes[index];
       try {
         assert(outcome !== undefined, 'a store tells what became of every record');
@@ -131,6 +132,7 @@ export class Replica {
       } catch (error) {
         refusals.push(this.#refusal(index, error));
       }
+      index++;
     }
     return refusals;
   }

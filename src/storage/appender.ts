@@ -18,7 +18,7 @@ import type { EntryPlace } from './entry-reader.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { KeySpace } from './key-space.ts';
 import type { LogIndex } from './log-index.ts';
-import { MergeGroup } from './merge-group.ts';
+import { LoneMerge, MergeGroup } from './merge-group.ts';
 import type { BatchPlace } from './log-writer.ts';
 import { dropKind, encodeDrop, entryHeaderBytes, recordKind } from './segment-format.ts';
 import type { Token } from '../core/token.ts';
@@ -60,7 +60,7 @@ export class Appender {
   /** Merges a record into a space; see `Store.merge`. */
   merge(space: KeySpace, record: StoredRecord): Promise<MergeResult> {
     this.#options.commit.beginArrival();
-    return new Promise((resolve, reject) => this.#merge(space, record, { resolve, reject }));
+    return new Promise((resolve, reject) => this.#merge(space, record, new LoneMerge(resolve, reject), 0));
   }
 
   /** The same for each of many records; see `Store.mergeAll`. */
@@ -70,18 +70,20 @@ export class Appender {
   ): Promise<readonly (MergeResult | StoreError)[]> {
     this.#options.commit.beginArrival();
     const group = new MergeGroup(records.length);
-    for (const [index, record] of records.entries()) {
+    let index = 0;
+    for (const record of records) {
       try {
-        this.#merge(space, record, group.waiterAt(index));
+        this.#merge(space, record, group, index);
       } catch (error) {
         group.decide(index, storeErrorOf(error));
       }
+      index++;
     }
     return group.outcomes;
   }
 
   /** Decides, and tells the waiter at once or when it is durable. Throws what is refused at once. */
-  #merge(space: KeySpace, record: StoredRecord, waiter: MergeWaiter): void {
+  #merge(space: KeySpace, record: StoredRecord, waiter: MergeWaiter, waiterIndex: number): void {
     const { index, recordBytesMax } = this.#options;
     const { key, token, version } = record;
     if (record.bytes.length > recordBytesMax) {
@@ -95,7 +97,7 @@ export class Appender {
     const staged = this.#staging.find(space, key, token);
     if (staged !== undefined) {
       if (staged.kind === 'record' && !supersedes(version, staged.version)) {
-        this.#unchanged(staged, waiter);
+        this.#unchanged(staged, waiter, waiterIndex);
         return;
       }
       replaces = staged;
@@ -110,11 +112,11 @@ export class Appender {
           this.#operations++;
           // Owners would bring the older version again and again, and never get the newer one.
           if (!table.isDamagedAt(slot)) {
-            waiter.resolve({ changed: false, held });
+            waiter.decide(waiterIndex, { changed: false, held });
             return;
           }
           this.#options.lookAgain(space, record);
-          waiter.resolve({ changed: false, held, isDamaged: true });
+          waiter.decide(waiterIndex, { changed: false, held, isDamaged: true });
           return;
         }
         heals = order === 0;
@@ -126,7 +128,7 @@ export class Appender {
     const isHeld = replaces !== undefined && !(replaces instanceof StagedEntry && replaces.kind === 'drop');
     if (space.isOwn && !heals && floors.admit(record, isHeld) === 'forgotten') {
       this.#operations++;
-      waiter.resolve({ changed: false, held: version });
+      waiter.decide(waiterIndex, { changed: false, held: version });
       return;
     }
     if (!space.isOwn) {
@@ -135,7 +137,8 @@ export class Appender {
     }
     index.rememberKey(record);
     const payloadChecksum = this.#checksumOf(record);
-    this.#append('record', space, record, { payload: record.bytes, replaces, waiter, payloadChecksum });
+    const written = { payload: record.bytes, replaces, waiter, waiterIndex, payloadChecksum };
+    this.#append('record', space, record, written);
   }
 
   /**
@@ -148,7 +151,8 @@ export class Appender {
     if (this.#staging.find(index.own, key, token) !== undefined) return false;
     index.rememberKey(record);
     await new Promise<MergeResult>((resolve, reject) => {
-      const written = { payload: bytes, replaces: damaged, supplants: true, waiter: { resolve, reject } };
+      const waiter = new LoneMerge(resolve, reject);
+      const written = { payload: bytes, replaces: damaged, supplants: true, waiter, waiterIndex: 0 };
       this.#append('record', index.own, record, written);
     });
     return true;
@@ -187,12 +191,8 @@ export class Appender {
     const version = { dot: record.dot, tombstone: false, expiresAtMs: 0, checksum: 0 };
     const payload = encodeDrop({ key, dot: record.dot });
     await new Promise<MergeResult>((resolve, reject) => {
-      this.#append(
-        'drop',
-        space,
-        { key, token, version },
-        { payload, replaces, waiter: { resolve, reject } },
-      );
+      const written = { payload, replaces, waiter: new LoneMerge(resolve, reject), waiterIndex: 0 };
+      this.#append('drop', space, { key, token, version }, written);
     });
   }
 
@@ -219,7 +219,9 @@ export class Appender {
       entry.replaces = undefined;
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.waiter.resolve({ changed: true, held: entry.version });
+    for (const { waiter, waiterIndex, version } of batch.entries) {
+      waiter.decide(waiterIndex, { changed: true, held: version });
+    }
   }
 
   /** Forgets the entries of a batch that did not become durable. */
@@ -228,15 +230,15 @@ export class Appender {
       if (entry.place === undefined && entry.kind === 'record') entry.space.stagedBytes -= entry.length;
       this.#staging.settle(entry);
     }
-    for (const entry of batch.entries) entry.waiter.reject(error);
+    for (const { waiter, waiterIndex } of batch.entries) waiter.decide(waiterIndex, error);
   }
 
   /** What it lost against is on its way: nothing is known before that is durable. */
-  #unchanged(entry: StagedEntry, waiter: MergeWaiter): void {
+  #unchanged(entry: StagedEntry, waiter: MergeWaiter, waiterIndex: number): void {
     this.#operations++;
     entry.batch.whenSettled().then(
-      () => waiter.resolve({ changed: false, held: entry.version }),
-      (error: unknown) => waiter.reject(storeErrorOf(error)),
+      () => waiter.decide(waiterIndex, { changed: false, held: entry.version }),
+      (error: unknown) => waiter.decide(waiterIndex, storeErrorOf(error)),
     );
   }
 
@@ -249,10 +251,11 @@ export class Appender {
       readonly replaces: EntryPlace | StagedEntry | undefined;
       readonly supplants?: boolean;
       readonly waiter: MergeWaiter;
+      readonly waiterIndex: number;
       readonly payloadChecksum?: number | undefined;
     },
   ): void {
-    const { payload, replaces, supplants = false, waiter, payloadChecksum } = written;
+    const { payload, replaces, supplants = false, waiter, waiterIndex, payloadChecksum } = written;
     const logKind = kind === 'drop' ? dropKind : recordKind;
     const follows = replaces instanceof StagedEntry ? 'staged' : 'nothing';
     const { commit } = this.#options;
@@ -270,6 +273,7 @@ export class Appender {
       replaces,
       supplants,
       waiter,
+      waiterIndex,
     });
     batch.entries.push(entry);
     this.#staging.put(entry);

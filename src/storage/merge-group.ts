@@ -1,12 +1,12 @@
-/** Merges that were asked for together, and that somebody waits for together: one promise for all of them. */
+/** Who waits for merges: somebody for one, or for many that were asked for together, with one promise for all of them. */
 
-import type { StoreError } from '../core/errors.ts';
+import { StoreError } from '../core/errors.ts';
 import type { MergeWaiter } from './staging.ts';
 import type { MergeResult } from './store.ts';
 
 type Outcome = MergeResult | StoreError;
 
-export class MergeGroup {
+export class MergeGroup implements MergeWaiter {
   /** What became of each, in their order, once all are decided. */
   readonly outcomes: Promise<readonly Outcome[]>;
   readonly #outcomes: Outcome[] = [];
@@ -21,32 +21,24 @@ export class MergeGroup {
     if (count === 0) this.#resolve(this.#outcomes);
   }
 
-  /** Who waits for one of them. */
-  waiterAt(index: number): MergeWaiter {
-    return new GroupedMerge(this, index);
-  }
-
-  /** Called once for each. */
   decide(index: number, outcome: Outcome): void {
     this.#outcomes[index] = outcome;
     if (--this.#undecided === 0) this.#resolve(this.#outcomes);
   }
 }
 
-class GroupedMerge implements MergeWaiter {
-  readonly #group: MergeGroup;
-  readonly #index: number;
+/** One merge, of which a refusal rejects. */
+export class LoneMerge implements MergeWaiter {
+  readonly #resolve: (result: MergeResult) => void;
+  readonly #reject: (error: StoreError) => void;
 
-  constructor(group: MergeGroup, index: number) {
-    this.#group = group;
-    this.#index = index;
+  constructor(resolve: (result: MergeResult) => void, reject: (error: StoreError) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  resolve(result: MergeResult): void {
-    this.#group.decide(this.#index, result);
-  }
-
-  reject(error: StoreError): void {
-    this.#group.decide(this.#index, error);
+  decide(_index: number, outcome: Outcome): void {
+    if (outcome instanceof StoreError) this.#reject(outcome);
+    else this.#resolve(outcome);
   }
 }

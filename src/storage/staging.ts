@@ -31,12 +31,13 @@ export interface StagedEntryParts {
   /** It takes the place of what it replaces although that was newer, if that still can't be read. */
   readonly supplants: boolean;
   readonly waiter: MergeWaiter;
+  /** Which of the changes that its waiter waits for. */
+  readonly waiterIndex: number;
 }
 
-/** Who waits for a change to become durable: one of its calls comes, once. */
+/** Who waits for changes to become durable; told once of each. */
 export interface MergeWaiter {
-  resolve(result: MergeResult): void;
-  reject(error: StoreError): void;
+  decide(index: number, outcome: MergeResult | StoreError): void;
 }
 
 /** Its fields are its own, not those of `parts`: one object less per write. */
@@ -53,6 +54,7 @@ export class StagedEntry implements StagedEntryParts {
   replaces: EntryPlace | StagedEntry | undefined;
   readonly supplants: boolean;
   readonly waiter: MergeWaiter;
+  readonly waiterIndex: number;
   /** Where it lies, once it is in the log. */
   place: EntryPlace | undefined = undefined;
   /** The next entry in the same bucket of the staging map. */
@@ -70,6 +72,7 @@ export class StagedEntry implements StagedEntryParts {
     this.replaces = parts.replaces;
     this.supplants = parts.supplants;
     this.waiter = parts.waiter;
+    this.waiterIndex = parts.waiterIndex;
   }
 
   get dot(): Dot {

@@ -17,8 +17,8 @@ export const togetherMutations: readonly Mutation[] = [
     name: 'together-waits-for-w',
     promise: 'a write that came with others is acknowledged by W durable holders, not by the first',
     file: 'src/replica/coordinate-write-many.ts',
-    find: 'if (acknowledged !== this.#options.w) continue;',
-    replace: 'if (acknowledged !== 1) continue;',
+    find: 'if (acknowledged !== this.#options.w || write === undefined) continue;',
+    replace: 'if (acknowledged !== 1 || write === undefined) continue;',
     tests: [together],
   },
   {

@@ -30,6 +30,8 @@ const dollar = 0x24;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 const nothing: Buffer = Buffer.alloc(0);
+/** Longer than the name of any command. */
+const rememberedNameMax = 32;
 
 export class RequestParser {
   readonly #limits: RequestLimits;
@@ -38,6 +40,8 @@ export class RequestParser {
   /** Where the search for the end of a line goes on, so that a line in many pieces is searched once. */
   #searchFrom = 0;
   #arguments: Buffer[] = [];
+  /** A command's name that came before. */
+  #lastName = nothing;
   /** Arguments of the request under way that are still missing; 0 between requests. */
   #missing = 0;
   /** Length of the argument under way; -1 before it is known. */
@@ -156,7 +160,7 @@ export class RequestParser {
     if (this.#chunk[end] !== carriageReturn || this.#chunk[end + 1] !== lineFeed) {
       throw new ProtocolError('expected the line end that closes an argument');
     }
-    const last = this.#chunk.subarray(this.#offset, end);
+    const last = this.#arguments.length === 0 ? this.#nameUpTo(end) : this.#chunk.subarray(this.#offset, end);
     this.#offset = end + 2;
     this.#searchFrom = this.#offset;
     this.#requestBytes += this.#length;
@@ -165,6 +169,19 @@ export class RequestParser {
     this.#pieces = [];
     this.#piecesBytes = 0;
     return whole;
+  }
+
+  /** The command's name, or its last piece. Mostly that of the request before, and a view costs more than a comparison. */
+  #nameUpTo(end: number): Buffer {
+    const start = this.#offset;
+    const last = this.#lastName;
+    let same = 0;
+    while (same < last.length && last[same] === this.#chunk[start + same]) same++;
+    if (same === end - start && same === last.length) return last;
+    const name = this.#chunk.subarray(start, end);
+    // A copy, or the whole chunk would be kept for the sake of a few bytes.
+    if (name.length <= rememberedNameMax) this.#lastName = Buffer.from(name);
+    return name;
   }
 
   /** The number behind the first byte of a line; undefined when the line is not whole. */
