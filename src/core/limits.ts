@@ -183,6 +183,10 @@ export const limits = {
   maintenanceSyncBytes: 256 * kibibyte,
   /** Default for what compaction reads and writes a second: twenty times what a busy node appends. */
   compactionBytesPerSecondDefault: 32 * mebibyte,
+  /** Default for the dead bytes that are let grow before segments are rewritten for them, in full segments. */
+  compactionDeadSegmentsDefault: 4,
+  /** Index slots that compaction looks at between two turns of the event loop, to find what is alive: half a millisecond. */
+  compactionSlotsSeenPerTurn: 16_384,
   /** Index slots that compaction repoints between two turns of the event loop. */
   compactionSlotsPerTurn: 1_024,
   /** Index slots that a sweep below the stability floor looks at between two turns: a millisecond. */

@@ -50,6 +50,8 @@ export function drawPlan(random: SimRandom): SwarmPlan {
     restartMicrosMax: random.pick([20_000, 500_000, 3_000_000]),
     segmentBytesMax: random.pick([4_096, 16_384, 65_536]),
     checkpointAfterBytes: random.pick([4_096, 32_768, 1_048_576]),
+    // A stream of its own, as for hints.
+    compactionDeadBytesMin: random.fork('compaction').pick([0, 0, 8_192, 65_536]),
   };
 }
 

@@ -44,4 +44,5 @@ export const ordinaryPlan: SwarmPlan = {
   restartMicrosMax: 3_000_000,
   segmentBytesMax: 65_536,
   checkpointAfterBytes: 32_768,
+  compactionDeadBytesMin: 0,
 };

@@ -82,5 +82,6 @@ export function logStoreOf(plan: SwarmPlan): OpenStore {
       valueBytesMax: config.valueBytesMax,
       segmentBytesMax: plan.segmentBytesMax,
       checkpointAfterBytes: plan.checkpointAfterBytes,
+      compactionDeadBytesMin: plan.compactionDeadBytesMin,
     });
 }

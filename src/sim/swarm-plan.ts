@@ -101,6 +101,8 @@ export interface SwarmPlan {
   /** Log segments are this small, so that rotation, compaction and checkpoints happen in every run. */
   readonly segmentBytesMax: number;
   readonly checkpointAfterBytes: number;
+  /** Dead bytes that are let grow before a log is compacted for them. */
+  readonly compactionDeadBytesMin: number;
 }
 
 /** No fault of any kind. */

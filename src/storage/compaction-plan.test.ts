@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 
 import { planCompaction, type CompactionCandidate, type CompactionRun } from './compaction-plan.ts';
 
-const segmentBytesMax = 100_000;
+const compactionLimits = { segmentBytesMax: 100_000, deadBytesMin: 0 };
 
 function segment(live: number, more: Partial<CompactionCandidate> = {}): CompactionCandidate {
   return {
@@ -21,7 +21,7 @@ function segment(live: number, more: Partial<CompactionCandidate> = {}): Compact
 
 /** The plan but for what it says of forgotten entries, which has tests of its own. */
 function plan(...segments: CompactionCandidate[]): Omit<CompactionRun, 'cleanSequence'> | undefined {
-  const run = planCompaction(segments, segmentBytesMax);
+  const run = planCompaction(segments, compactionLimits);
   return run === undefined ? undefined : { from: run.from, to: run.to, keepsDrops: run.keepsDrops };
 }
 
@@ -42,6 +42,22 @@ describe('a compaction plan', () => {
       keepsDrops: false,
     });
     assert.deepEqual(plan(segment(45), segment(45), segment(45)), { from: 0, to: 1, keepsDrops: false });
+  });
+
+  test('waits for dead bytes, but not to join small segments', () => {
+    const limits = { ...compactionLimits, deadBytesMin: 150_000 };
+    assert.equal(planCompaction([segment(20), segment(40)], limits), undefined);
+    assert.equal(
+      planCompaction([segment(20), segment(40), segment(5, { isEligible: false })], limits),
+      undefined,
+    );
+    assert.equal(planCompaction([segment(20), segment(30)], limits)?.to, 1);
+    const small = segment(4, { bytes: 4_000 });
+    const run = planCompaction(
+      Array.from({ length: 9 }, () => small),
+      limits,
+    );
+    assert.equal(run?.to, 8);
   });
 
   test('takes the run that frees most', () => {
@@ -87,7 +103,7 @@ describe('forgotten entries in a compaction plan', () => {
   const collected = { collectedBytes: 80_000, endSequence: 200 };
 
   function run(...segments: CompactionCandidate[]): CompactionRun | undefined {
-    return planCompaction(segments, segmentBytesMax);
+    return planCompaction(segments, compactionLimits);
   }
 
   test('go with the oldest segment, for which there is nothing to outlive', () => {

@@ -5,6 +5,9 @@
  * less than half of it would be kept, so that rewriting frees more than it writes; or when many small
  * segments, as restarts leave them, would become one. Of several runs the one that frees most is taken.
  *
+ * Dead bytes are let grow to a few segments first (Bitcask's merge triggers): where clients write the same keys again
+ * and again, what is alive in a segment today is dead tomorrow, and need never be copied.
+ *
  * Entries forgotten below the stability floor have to be kept as long as an older segment may hold what they
  * superseded. When they take a tenth of the log, segments are rewritten from the oldest on until they can go.
  */
@@ -36,6 +39,12 @@ export interface CompactionRun {
   readonly cleanSequence: number;
 }
 
+export interface CompactionLimits {
+  readonly segmentBytesMax: number;
+  /** As long as all segments together have fewer dead bytes, nothing is rewritten for their sake. */
+  readonly deadBytesMin: number;
+}
+
 /** A run is rewritten when less than this share of it would be kept. */
 const keptShareMax = 0.5;
 /** What a result takes beside what is kept: were it left out, an empty result would be rewritten for ever. */
@@ -50,10 +59,11 @@ const smallSegmentsMin = 8;
 /** The run to compact, of all segments in log order; undefined when none is worth it. */
 export function planCompaction(
   segments: readonly CompactionCandidate[],
-  segmentBytesMax: number,
+  { segmentBytesMax, deadBytesMin }: CompactionLimits,
 ): CompactionRun | undefined {
+  const isDueForDeadBytes = deadBytes(segments) >= deadBytesMin;
   return (
-    sparsestRun(segments, segmentBytesMax) ??
+    (isDueForDeadBytes ? sparsestRun(segments, segmentBytesMax) : undefined) ??
     smallRun(segments, segmentBytesMax / 2) ??
     collectingRun(segments)
   );
@@ -86,6 +96,12 @@ function sparsestRun(
     }
   }
   return best;
+}
+
+function deadBytes(segments: readonly CompactionCandidate[]): number {
+  let dead = 0;
+  for (const { bytes, liveBytes, isEligible } of segments) if (isEligible) dead += bytes - liveBytes;
+  return dead;
 }
 
 function smallRun(segments: readonly CompactionCandidate[], bytesMax: number): CompactionRun | undefined {

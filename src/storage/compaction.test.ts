@@ -14,7 +14,11 @@ import { batchHeaderBytes } from './segment-format.ts';
 import { collidingKeys, recordOf } from './store-contract-records.ts';
 
 const n2 = nodeId('n2');
-const small = { segmentBytesMax: 2_000, checkpointAfterBytes: 1_000_000 } satisfies TestOptions;
+const small = {
+  segmentBytesMax: 2_000,
+  checkpointAfterBytes: 1_000_000,
+  compactionDeadBytesMin: 0,
+} satisfies TestOptions;
 
 /** Writes all keys anew in each round; later calls write later versions. */
 async function overwrite(store: LogStore, rounds: number, keys: number): Promise<Map<string, StoredRecord>> {
@@ -242,7 +246,10 @@ describe('compaction', () => {
         else queueMicrotask(complete);
       },
     });
-    const store = await openTestStore(disk.session(), { segmentBytesMax: 400_000 });
+    const store = await openTestStore(disk.session(), {
+      segmentBytesMax: 400_000,
+      compactionDeadBytesMin: 0,
+    });
     // Both have one token, so that looking for the second reads the first one too.
     const [other, large] = collidingKeys(2).map((key) =>
       recordOf({ key, value: 'x'.repeat(100_000), wallMs: 1_000 }),
@@ -289,6 +296,30 @@ describe('compaction', () => {
     );
     assert.equal(outcomes.filter((outcome) => outcome.status === 'rejected').length, 1);
   });
+
+  for (const [what, isLive] of [
+    ['does not read what is dead in a segment of which little is alive', false],
+    ['leaves a segment alone of whose few live entries one is damaged', true],
+  ] as const) {
+    test(what, async () => {
+      const disk = new SimDisk();
+      const store = await openTestStore(disk.session(), { ...small, compactionDeadBytesMin: 6_000 });
+      const dead = recordOf({ key: 'key 0', value: 'dead', wallMs: 900 });
+      const live = recordOf({ key: 'kept', value: 'alive' });
+      await store.merge(dead);
+      await store.merge(live);
+      const first = 'log/00000001-00000001.1.seg';
+      const at = Buffer.from(disk.readNow(first) ?? []).indexOf((isLive ? live : dead).bytes);
+      disk.corrupt(first, at + 20, 0xff);
+      const newest = await overwrite(store, 60, 5);
+      await settled(store);
+      assert.ok(store.status().compactions > 0);
+      assert.equal(disk.paths().includes(first), isLive, 'only what is damaged stays');
+      await assertHeld(store, newest.values());
+      if (isLive) await assert.rejects(Promise.resolve(store.get(live.key, live.token)));
+      else await assertHeld(store, [live]);
+    });
+  }
 
   test('that finds the disk full leaves the store as it was, and is tried again', async () => {
     const disk = new SimDisk();

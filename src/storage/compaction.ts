@@ -22,16 +22,22 @@ import { CompactionFile } from './compaction-file.ts';
 import type { EntryPlace } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
 import { isCollectable } from '../core/stability.ts';
+import { liveOffsets } from './live-offsets.ts';
 import type { LogIndex } from './log-index.ts';
 import { MoveList } from './move-list.ts';
 import { nextTurn } from './next-turn.ts';
-import { segmentParts, type SegmentPart } from './segment-entries.ts';
+import { segmentParts, segmentPartsAt, type SegmentPart } from './segment-entries.ts';
 import { decodeDrop, recordKind, type EntryView } from './segment-format.ts';
 import { logDirectory, segmentPath } from './segment-name.ts';
 import { Segment } from './segment.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import { checkStopped } from './stopping.ts';
 import { WorkShare } from './work-share.ts';
+
+/** Up to this share of it alive, a segment is not read whole: its live entries are found in the index. */
+const sparseShareMax = 1 / 8;
+/** Looking at a slot in passing takes so much less than looking an entry up. */
+const slotsPerEntryMax = 16;
 
 export interface CompactionOptions {
   readonly disk: Disk;
@@ -132,15 +138,51 @@ class Compaction {
     const { run, endSequence } = this.#options;
     const share = new WorkShare(this.#options);
     await output.start();
+    const live = await this.#findLive(share);
     for (const [position, segment] of run.entries()) {
-      const isNeededForReplay = (run[position + 1]?.sequence ?? endSequence) > this.#options.cleanSequence;
-      for await (const part of segmentParts(segment, this.#options)) {
+      const isNeededForReplay = this.#isNeededForReplay(position);
+      // What was forgotten during the walk was not found alive, and may have to be kept all the same.
+      const offsets = this.#isSparse(position) ? live.get(segment) : undefined;
+      const parts =
+        offsets === undefined
+          ? segmentParts(segment, this.#options)
+          : segmentPartsAt(segment, offsets, this.#options);
+      for await (const part of parts) {
         await share.slice(() => this.#copyPart({ part, segment, position, isNeededForReplay }, output));
         if (output.isFull) await output.flush();
         await this.#pause();
       }
     }
     await output.finish(endSequence);
+  }
+
+  /** Whether what has to be kept of a segment is no more than what is alive in it, and that is little. */
+  #isSparse(position: number): boolean {
+    const segment = this.#options.run[position];
+    if (segment === undefined || segment.liveBytes > segment.end * sparseShareMax) return false;
+    if (this.#options.keepsDrops && segment.dropBytes > 0) return false;
+    return !(this.#isNeededForReplay(position) && segment.collectedBytes > 0);
+  }
+
+  /** Offsets of what is alive in sparse segments, if a walk through the index costs less than looking up their entries. */
+  async #findLive(share: WorkShare): Promise<ReadonlyMap<Segment, Uint32Array>> {
+    const { run, index, clock } = this.#options;
+    let entries = 0;
+    let slots = 0;
+    const sparse = run.filter((_, position) => this.#isSparse(position));
+    for (const segment of sparse) entries += this.#endSequenceOf(run.indexOf(segment)) - segment.sequence;
+    for (const space of index.spaces()) slots += space.keys;
+    if (slots > slotsPerEntryMax * entries) return new Map();
+    return await liveOffsets(index, sparse, { share, clock });
+  }
+
+  #endSequenceOf(position: number): number {
+    return this.#options.run[position + 1]?.sequence ?? this.#options.endSequence;
+  }
+
+  /** Whether an older segment may hold what entries of this one have superseded. */
+  #isNeededForReplay(position: number): boolean {
+    return this.#endSequenceOf(position) > this.#options.cleanSequence;
   }
 
   #copyPart(from: PartOfRun, output: CompactionFile): void {

@@ -39,7 +39,12 @@ import type { Store } from './store.ts';
 const runs = Number(process.env['DIFFERENTIAL_RUNS'] ?? 12);
 
 /** So small that a run of some dozen steps fills segments, writes checkpoints and compacts. */
-const small = { segmentBytesMax: 4_096, checkpointAfterBytes: 6_000, compactionBytesPerSecond: 1e9 };
+const small = {
+  segmentBytesMax: 4_096,
+  checkpointAfterBytes: 6_000,
+  compactionBytesPerSecond: 1e9,
+  compactionDeadBytesMin: 0,
+};
 
 const keys: readonly (string | Uint8Array)[] = [
   ...Array.from({ length: 14 }, (_, index) => `key ${index}`),

@@ -6,13 +6,16 @@ import { setTimeout } from 'node:timers/promises';
 
 import { errorCodeOf } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
+import { partitionOf } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
-import { openTestStore, type TestOptions } from './log-store-harness-contract.ts';
+import { openTestStore, testClock, type TestOptions } from './log-store-harness-contract.ts';
 import type { LogStore } from './log-store.ts';
 import { recordOf } from './store-contract-records.ts';
 
 const options = {
   segmentBytesMax: 2_000,
+  compactionDeadBytesMin: 0,
   checkpointAfterBytes: 1_000_000,
   compactionBytesPerSecond: 1e9,
 } satisfies TestOptions;
@@ -91,6 +94,42 @@ describe('a forgotten entry', () => {
       await assertForgotten(await replayAll(disk));
     });
   }
+
+  test('stays although it is forgotten while a compaction looks for what is alive', async () => {
+    const disk = new SimDisk();
+    const rests: (() => void)[] = [];
+    let isHolding = false;
+    let nowMs = 0;
+    // All work seems to take long, so the walk through the index rests after the first partition.
+    const clock: Clock = {
+      ...testClock,
+      monotonicNow: () => (isHolding ? (nowMs += 20) : nowMs),
+      startTimer: (delayMs, callback) => {
+        if (!isHolding) return testClock.startTimer(delayMs, callback);
+        rests.push(callback);
+        return () => undefined;
+      },
+    };
+    assert.notEqual(partitionOf(tombstone.token, 16), 0);
+    const waiting = { ...options, clock, compactionDeadBytesMin: 3_000 };
+    const store = await openTestStore(disk.session(), waiting);
+    await writeLive(store, 'old', 7);
+    await store.merge(victim);
+    await writeLive(store, 'older', 1);
+    await churn(store, 15);
+    await store.merge(tombstone);
+    isHolding = true;
+    await churn(store, 60);
+    while (rests.length === 0) await setTimeout(1);
+    isHolding = false;
+    await raise(store, 2_000);
+    assert.equal(await store.get(victim.key, victim.token), undefined);
+    for (const goOn of rests) goOn();
+    await store.checkpoint();
+    assert.ok(store.status().compactions > 0);
+    assert.ok(isOnDisk(disk, victim) && isOnDisk(disk, tombstone));
+    await assertForgotten(await replayAll(disk));
+  });
 
   test('goes with the oldest segment, for there is nothing that it could bring back', async () => {
     const disk = new SimDisk();

@@ -29,6 +29,7 @@ const step = Number(process.env['FLOOR_CRASH_STEP'] ?? 21);
 /** So small that compactions begin by themselves too. */
 const options: TestOptions = {
   segmentBytesMax: 700,
+  compactionDeadBytesMin: 0,
   checkpointAfterBytes: 1_500,
   compactionBytesPerSecond: 1e9,
 };

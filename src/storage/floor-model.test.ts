@@ -26,7 +26,12 @@ import type { Store } from './store.ts';
 
 const runs = Number(process.env['FLOOR_RUNS'] ?? 30);
 const partitions = 16;
-const small = { segmentBytesMax: 1_500, checkpointAfterBytes: 2_500, compactionBytesPerSecond: 1e9 };
+const small = {
+  segmentBytesMax: 1_500,
+  checkpointAfterBytes: 2_500,
+  compactionBytesPerSecond: 1e9,
+  compactionDeadBytesMin: 0,
+};
 const keys = [...Array.from({ length: 7 }, (_, index) => `key ${index}`), ...collidingKeys(3)];
 
 /** Times are told from where the life has come to: mostly behind it, and sometimes from far below. */

@@ -20,7 +20,7 @@ import { keyText, recordOf } from './store-contract-records.ts';
 const target = nodeId('n2');
 
 /** Segments, checkpoints and batches so small that a short life sees many of each. */
-const options: TestOptions = { segmentBytesMax: 700, checkpointAfterBytes: 1_500 };
+const options: TestOptions = { segmentBytesMax: 700, checkpointAfterBytes: 1_500, compactionDeadBytesMin: 0 };
 
 /** What was acknowledged, and what was at least begun. */
 class Promises {

@@ -22,6 +22,8 @@ export interface LogStoreOptions {
   /** Growth of the log after which the index is written out. */
   readonly checkpointAfterBytes?: number;
   readonly compactionBytesPerSecond?: number;
+  /** Dead bytes that are let grow before segments are rewritten for them. */
+  readonly compactionDeadBytesMin?: number;
   readonly hintBytesPerTargetMax?: number;
   readonly hintBytesMax?: number;
   /** Told once when a sync has failed: only a restart helps, so the node should stop itself. */

@@ -16,7 +16,12 @@ import type { LogStore } from './log-store.ts';
 import { collidingKeys, keyText, recordOf, wholeRing, wholeSum } from './store-contract-records.ts';
 
 /** So small that a run fills segments, writes checkpoints and compacts. */
-const small = { segmentBytesMax: 4_096, checkpointAfterBytes: 6_000, compactionBytesPerSecond: 1e9 };
+const small = {
+  segmentBytesMax: 4_096,
+  checkpointAfterBytes: 6_000,
+  compactionBytesPerSecond: 1e9,
+  compactionDeadBytesMin: 0,
+};
 
 const keys: readonly (string | Uint8Array)[] = [
   ...Array.from({ length: 12 }, (_, index) => `key ${index}`),

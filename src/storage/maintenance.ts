@@ -8,6 +8,7 @@
 
 import type { Checksum } from '../core/crc32.ts';
 import { errorCodeOf, errorMessageOf } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Disk } from '../ports/disk.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -24,6 +25,9 @@ import type { Segment } from './segment.ts';
 import type { StabilityFloors } from './stability-floors.ts';
 import { checkStopped } from './stopping.ts';
 
+/** A finished segment gets a hint file as long as at least this share of it is alive. */
+const hintedShareMin = 0.5;
+
 export interface MaintenanceOptions {
   readonly disk: Disk;
   readonly clock: Clock;
@@ -38,6 +42,8 @@ export interface MaintenanceOptions {
   readonly bytesSinceCheckpoint: number;
   readonly segmentBytesMax: number;
   readonly compactionBytesPerSecond: number;
+  /** See `CompactionLimits.deadBytesMin`; what fills a few segments unless told. */
+  readonly compactionDeadBytesMin?: number;
   readonly position: () => AppliedPosition;
   readonly syncLog: () => Promise<void>;
 }
@@ -48,7 +54,7 @@ export class Maintenance {
   /** The last task queued; settles without ever rejecting. */
   #queue: Promise<unknown> = Promise.resolve();
   /** Finished segments without a hint file. */
-  readonly #unhinted: Segment[] = [];
+  #unhinted: Segment[] = [];
   /** Replaced by a compaction; deleted after the next checkpoint. */
   #replaced: Segment[] = [];
   #bytesSinceCheckpoint: number;
@@ -165,14 +171,13 @@ export class Maintenance {
     await this.#attempt('checkpoint', async () => {
       if (this.#bytesSinceCheckpoint >= this.#options.checkpointAfterBytes) await this.#checkpoint();
     });
-    // What a compaction replaces needs no hint file, and where clients write the same keys again and again that is most.
     for (let isWorking = true; isWorking;) {
       isWorking = false;
       await this.#attempt('compaction', async () => {
         isWorking = await this.#compactOnce();
       });
       if (isWorking) continue;
-      const segment = this.#unhinted.shift();
+      const segment = this.#takeUnhinted();
       if (segment === undefined) return;
       isWorking = true;
       await this.#attempt('hint file', () => this.#writeHints(segment));
@@ -198,6 +203,12 @@ export class Maintenance {
     if (replaced.length > 0) await disk.syncDirectory(logDirectory);
   }
 
+  /** What is mostly dead waits to be rewritten: where clients write the same keys again and again that is most. */
+  #takeUnhinted(): Segment | undefined {
+    const at = this.#unhinted.findIndex(({ liveBytes, end }) => liveBytes >= end * hintedShareMin);
+    return at < 0 ? undefined : this.#unhinted.splice(at, 1)[0];
+  }
+
   async #writeHints(segment: Segment): Promise<void> {
     const { disk, checksum, clock, index } = this.#options;
     // A segment that a compaction has replaced meanwhile has no use for one.
@@ -208,7 +219,9 @@ export class Maintenance {
 
   /** Compacts the best run, if one is worth it; returns whether it did. */
   async #compactOnce(): Promise<boolean> {
-    const plan = planCompaction(this.#candidates(), this.#options.segmentBytesMax);
+    const { segmentBytesMax, compactionDeadBytesMin } = this.#options;
+    const deadBytesMin = compactionDeadBytesMin ?? limits.compactionDeadSegmentsDefault * segmentBytesMax;
+    const plan = planCompaction(this.#candidates(), { segmentBytesMax, deadBytesMin });
     if (plan !== undefined) await this.#compactRun(plan);
     return plan !== undefined;
   }
@@ -250,6 +263,7 @@ export class Maintenance {
     if (result === undefined) return;
     const { segment, bytesRead } = result;
     this.#replaced.push(...run);
+    this.#unhinted = this.#unhinted.filter((unhinted) => !run.includes(unhinted));
     this.#compactions++;
     this.#compactedBytes += bytesRead;
     await this.#checkpoint();

@@ -2,13 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { writeUint32 } from '../core/bytes.ts';
 import { crc32 } from '../core/crc32.ts';
+import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DiskFile } from '../ports/disk.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
 import { CompactionFile } from './compaction-file.ts';
-import { segmentParts } from './segment-entries.ts';
+import { segmentParts, segmentPartsAt } from './segment-entries.ts';
 import { asciiBytes, entryHeaderBytes, recordKind, writeEntryHead } from './segment-format.ts';
 import { Segment } from './segment.ts';
 
@@ -22,6 +24,7 @@ function entryOf(payload: string): Uint8Array {
     spaceName: new Uint8Array(0),
   });
   entry.set(asciiBytes(payload), start);
+  writeUint32(entry, 4, crc32(entry, 0, 8));
   return entry;
 }
 
@@ -96,4 +99,52 @@ test('a long file is synced a little at a time as it is written', async () => {
   await output.finish(1_000);
   assert.equal(unsynced, 0);
   assert.ok(most <= limits.maintenanceSyncBytes + 2 * limits.maintenanceReadBytes, `${most} bytes at once`);
+});
+
+test('entries are handed out by their offsets alone, each once, with turns of the event loop between', async () => {
+  const segment = await segmentWith([1_500, 3, 700]);
+  let turns = 0;
+  const clock: Pick<Clock, 'nextTurn'> = {
+    nextTurn: (callback) => {
+      turns++;
+      queueMicrotask(callback);
+    },
+  };
+  const walk = { checksum: crc32, clock };
+  const offsets: number[] = [];
+  for await (const part of segmentParts(segment, walk)) {
+    for (const { start } of part.entries) offsets.push(part.fileOffset + start);
+  }
+  turns = 0;
+  const wanted = offsets.filter((_, index) => index % 3 === 0);
+  const found: number[] = [];
+  let sequenceBefore = 0;
+  const twice = Uint32Array.from(wanted.flatMap((offset) => [offset, offset]));
+  for await (const part of segmentPartsAt(segment, twice, walk)) {
+    assert.ok(part.sequence >= sequenceBefore && part.sequence <= found.length * 3);
+    sequenceBefore = part.sequence + part.entries.length;
+    assert.ok(part.entries.length <= limits.maintenanceEntriesPerTurn);
+    for (const { start } of part.entries) found.push(part.fileOffset + start);
+  }
+  assert.deepEqual(found, wanted);
+  assert.ok(turns >= Math.floor(wanted.length / limits.maintenanceEntriesPerTurn), `${turns} turns`);
+});
+
+test('an offset at which no whole, intact entry lies damages the segment', async () => {
+  for (const shift of [1, -1, 1_000_000]) {
+    const segment = await segmentWith([3]);
+    const clock: Pick<Clock, 'nextTurn'> = { nextTurn: (callback) => queueMicrotask(callback) };
+    const walk = { checksum: crc32, clock };
+    let offset = 0;
+    for await (const part of segmentParts(segment, walk)) {
+      offset = part.fileOffset + (part.entries.at(-1)?.start ?? 0);
+    }
+    const draining = async (): Promise<void> => {
+      for await (const part of segmentPartsAt(segment, Uint32Array.of(offset + shift), walk)) {
+        assert.fail(`${part.entries.length} entries at a place where none is`);
+      }
+    };
+    await assert.rejects(draining(), (error) => errorCodeOf(error) === 'LOG_CORRUPT');
+    assert.equal(segment.damaged, true);
+  }
 });

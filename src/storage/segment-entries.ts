@@ -5,6 +5,7 @@
  * summarises a segment must not do so from guesses.
  */
 
+import { readUint32 } from '../core/bytes.ts';
 import type { Checksum } from '../core/crc32.ts';
 import { errorCodeOf, StoreError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -15,6 +16,8 @@ import {
   batchChecksum,
   batchHeaderBytes,
   entryFits,
+  entryHeaderBytes,
+  entryIsIntact,
   readBatchHeader,
   readEntry,
   segmentHeaderBytes,
@@ -41,9 +44,25 @@ export interface SegmentWalk {
  * All entries in log order, with a turn of the event loop whenever so many were handed out that clients may wait. Marks the
  * segment as damaged when it is.
  */
-export async function* segmentParts(segment: Segment, options: SegmentWalk): AsyncGenerator<SegmentPart> {
+export function segmentParts(segment: Segment, options: SegmentWalk): AsyncGenerator<SegmentPart> {
+  return marking(segment, walk(segment, options));
+}
+
+/**
+ * Only the entries at these ascending offsets, verified one by one, in the same way. Their exact sequences are not known: those
+ * given rise as theirs do and are no greater.
+ */
+export function segmentPartsAt(
+  segment: Segment,
+  offsets: Uint32Array,
+  options: SegmentWalk,
+): AsyncGenerator<SegmentPart> {
+  return marking(segment, walkAt(segment, offsets, options));
+}
+
+async function* marking(segment: Segment, parts: AsyncGenerator<SegmentPart>): AsyncGenerator<SegmentPart> {
   try {
-    yield* walk(segment, options);
+    yield* parts;
   } catch (error) {
     const code = errorCodeOf(error);
     if (code === 'LOG_CORRUPT' || code === 'DISK_READ_FAILED') segment.damaged = true;
@@ -87,10 +106,59 @@ async function* walk(segment: Segment, options: SegmentWalk): AsyncGenerator<Seg
   }
 }
 
-function corrupt(segment: Segment, offset: number): StoreError {
+async function* walkAt(
+  segment: Segment,
+  offsets: Uint32Array,
+  { checksum, clock }: SegmentWalk,
+): AsyncGenerator<SegmentPart> {
+  const window = new FileWindow(segment.file, segment.end, limits.maintenanceReadBytes);
+  let { sequence } = segment;
+  let entries: EntryView[] = [];
+  let last = -1;
+  for (const offset of offsets) {
+    if (offset === last) continue;
+    last = offset;
+    if (!hasEntry(window, offset)) {
+      if (entries.length > 0) {
+        yield { sequence, bytes: window.bytes, fileOffset: window.start, entries };
+        await nextTurn(clock);
+      }
+      sequence += entries.length;
+      entries = [];
+      await loadEntry(segment, window, offset);
+    }
+    const at = offset - window.start;
+    if (!entryIsIntact(window.bytes, at, checksum)) throw corrupt(segment, offset, 'entry');
+    entries.push(readEntry(window.bytes, at));
+    if (entries.length < limits.maintenanceEntriesPerTurn) continue;
+    yield { sequence, bytes: window.bytes, fileOffset: window.start, entries };
+    await nextTurn(clock);
+    sequence += entries.length;
+    entries = [];
+  }
+  if (entries.length > 0) yield { sequence, bytes: window.bytes, fileOffset: window.start, entries };
+}
+
+/** Whether all of the entry at an offset is in memory. */
+function hasEntry(window: FileWindow, offset: number): boolean {
+  return (
+    window.has(offset, entryHeaderBytes) &&
+    entryFits(window.bytes, offset - window.start, window.end - window.start)
+  );
+}
+
+async function loadEntry(segment: Segment, window: FileWindow, offset: number): Promise<void> {
+  if (offset + entryHeaderBytes > segment.end) throw corrupt(segment, offset, 'entry');
+  await window.load(offset, entryHeaderBytes);
+  const at = offset - window.start;
+  if (!entryFits(window.bytes, at, at + segment.end - offset)) throw corrupt(segment, offset, 'entry');
+  await window.load(offset, readUint32(window.bytes, at));
+}
+
+function corrupt(segment: Segment, offset: number, what: 'batch' | 'entry' = 'batch'): StoreError {
   return new StoreError(
     'LOG_CORRUPT',
-    `the batch at offset ${offset} of ${segment.path} does not match its checksum; ` +
+    `the ${what} at offset ${offset} of ${segment.path} does not match its checksum; ` +
       'the segment is kept as it is, and its records heal from the other owners as they are read',
   );
 }
