@@ -14,6 +14,9 @@ import { closedFileError, diskError, type DiskOperation } from './disk-error.ts'
 import { completed, promised } from './promised.ts';
 import { writeFully, type WriteSome } from './write-fully.ts';
 
+/** What is written at once is done by then. */
+const done = Promise.resolve();
+
 export class OpenFile implements DiskFile {
   readonly path: string;
   readonly #fullPath: string;
@@ -29,25 +32,20 @@ export class OpenFile implements DiskFile {
     this.path = options.path;
     this.#fullPath = options.fullPath;
     this.#descriptor = options.descriptor;
-    this.#writeSome = (chunks, position) => {
-      const [only] = chunks;
-      // Into the page cache this takes a few microseconds; handing it to another thread costs more than that.
-      if (chunks.length === 1 && only !== undefined && only.length <= limits.synchronousWriteBytesMax) {
-        return Promise.resolve(writeSync(this.#descriptor, only, 0, only.length, position));
-      }
-      return promised<number>((done) => writev(this.#descriptor, chunks, position, done));
-    };
+    this.#writeSome = (chunks, position) =>
+      promised<number>((done) => writev(this.#descriptor, chunks, position, done));
   }
 
   size(): Promise<number> {
-    return this.#use('read', `look at ${this.#fullPath}`, async () => {
+    const body = async (): Promise<number> => {
       const stats = await promised<Stats>((done) => fstat(this.#descriptor, done));
       return stats.size;
-    });
+    };
+    return this.#use('read', body, () => `look at ${this.#fullPath}`);
   }
 
   read(target: Uint8Array, position: number): Promise<number> {
-    return this.#use('read', this.#describeRead(target, position), async () => {
+    const body = async (): Promise<number> => {
       let total = 0;
       while (total < target.length) {
         const start = total;
@@ -58,7 +56,8 @@ export class OpenFile implements DiskFile {
         total += taken;
       }
       return total;
-    });
+    };
+    return this.#use('read', body, () => this.#describeRead(target, position));
   }
 
   readSync(target: Uint8Array, position: number): number {
@@ -77,26 +76,41 @@ export class OpenFile implements DiskFile {
   }
 
   write(chunks: readonly Uint8Array[], position: number): Promise<void> {
-    return this.#use('write', `write at offset ${position} of ${this.#fullPath}`, () =>
-      writeFully(this.#writeSome, chunks, position),
-    );
+    const only = chunks.length === 1 ? chunks[0] : undefined;
+    const describe = (): string => `write at offset ${position} of ${this.#fullPath}`;
+    const isShort = only !== undefined && only.length <= limits.synchronousWriteBytesMax;
+    if (!isShort) return this.#use('write', () => writeFully(this.#writeSome, chunks, position), describe);
+    // Into the page cache this takes a few microseconds; handing it to another thread costs more than that.
+    if (this.#closing !== undefined) return Promise.reject(closedFileError('write', this.#fullPath));
+    try {
+      const taken = writeSync(this.#descriptor, only, 0, only.length, position);
+      if (taken === only.length) return done;
+      const rest = [only.subarray(taken)];
+      return this.#use('write', () => writeFully(this.#writeSome, rest, position + taken), describe);
+    } catch (cause) {
+      return Promise.reject(diskError('write', describe(), cause));
+    }
   }
 
   sync(): Promise<void> {
-    return this.#use('sync', `sync ${this.#fullPath}`, async () => {
-      if (this.#syncFailure !== undefined) throw this.#syncFailure;
-      try {
-        await completed((done) => fdatasync(this.#descriptor, done));
-      } catch (cause) {
+    if (this.#closing !== undefined) return Promise.reject(closedFileError('sync', this.#fullPath));
+    if (this.#syncFailure !== undefined) return Promise.reject(this.#syncFailure);
+    this.#operationsUnderWay++;
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#descriptor, (cause) => {
+        this.#ended();
+        if (cause === null) return resolve();
         this.#syncFailure = diskError('sync', `sync ${this.#fullPath}`, cause);
-        throw this.#syncFailure;
-      }
+        reject(this.#syncFailure);
+      });
     });
   }
 
   truncate(length: number): Promise<void> {
-    return this.#use('write', `truncate ${this.#fullPath} to ${length} bytes`, () =>
-      completed((done) => ftruncate(this.#descriptor, length, done)),
+    return this.#use(
+      'write',
+      () => completed((done) => ftruncate(this.#descriptor, length, done)),
+      () => `truncate ${this.#fullPath} to ${length} bytes`,
     );
   }
 
@@ -119,17 +133,25 @@ export class OpenFile implements DiskFile {
   }
 
   /** Runs one operation on the descriptor and keeps it open meanwhile. */
-  async #use<Result>(operation: DiskOperation, action: string, body: () => Promise<Result>): Promise<Result> {
+  async #use<Result>(
+    operation: DiskOperation,
+    body: () => Promise<Result>,
+    describe: () => string,
+  ): Promise<Result> {
     if (this.#closing !== undefined) throw closedFileError(operation, this.#fullPath);
-    this.#operationsUnderWay += 1;
+    this.#operationsUnderWay++;
     try {
       return await body();
     } catch (cause) {
-      throw cause instanceof StoreError ? cause : diskError(operation, action, cause);
+      throw cause instanceof StoreError ? cause : diskError(operation, describe(), cause);
     } finally {
-      this.#operationsUnderWay -= 1;
-      if (this.#operationsUnderWay === 0) this.#onIdle?.();
+      this.#ended();
     }
+  }
+
+  #ended(): void {
+    this.#operationsUnderWay--;
+    if (this.#operationsUnderWay === 0) this.#onIdle?.();
   }
 
   #describeRead(target: Uint8Array, position: number): string {

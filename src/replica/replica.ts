@@ -90,7 +90,7 @@ export class Replica {
    * Merges records that this node owns; resolves to those that were refused, once the others are durable. Each is judged
    * by itself, as if it had come alone. Never throws.
    */
-  async putAll(
+  putAll(
     records: readonly StoredRecord[],
     origin: ArrivalOrigin,
     fresh?: { readonly ageMsMax: number },
@@ -107,7 +107,18 @@ export class Replica {
       }
       at++;
     }
-    if (refusals.length === 0) return await this.storeAll(records, origin);
+    // No async function, nor is `storeAll`: a message of few records would cost more in promises than in records.
+    return refusals.length === 0
+      ? this.storeAll(records, origin)
+      : this.#storeOthers(records, origin, refusals);
+  }
+
+  /** Stores what has not been refused; adds what the store refuses. */
+  async #storeOthers(
+    records: readonly StoredRecord[],
+    origin: ArrivalOrigin,
+    refusals: RefusedRecord[],
+  ): Promise<RefusedRecord[]> {
     const notTaken = new Set(refusals.map(({ index }) => index));
     const indexes = [...records.keys()].filter((index) => !notTaken.has(index));
     const taken = records.filter((_, index) => !notTaken.has(index));
@@ -118,9 +129,16 @@ export class Replica {
   }
 
   /** The same without the checks: for records that this very node has just stamped or checked. Never throws. */
-  async storeAll(records: readonly StoredRecord[], origin: ArrivalOrigin): Promise<RefusedRecord[]> {
+  storeAll(records: readonly StoredRecord[], origin: ArrivalOrigin): Promise<RefusedRecord[]> {
+    return this.#store.mergeAll(records).then((outcomes) => this.#settleAll(records, outcomes, origin));
+  }
+
+  #settleAll(
+    records: readonly StoredRecord[],
+    outcomes: readonly (MergeResult | StoreError)[],
+    origin: ArrivalOrigin,
+  ): RefusedRecord[] {
     const refusals: RefusedRecord[] = [];
-    const outcomes = await this.#store.mergeAll(records);
     const wallMs = this.#clock.wallNow;
     let index = 0;
     for (const record of records) {

@@ -124,47 +124,67 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#options.clock.nextTurn(() => void this.#run());
+    this.#runInNextTurn();
   }
 
-  async #run(): Promise<void> {
+  /** No async function, nor is what it calls: with a batch for every few writes, their promises cost more than the writes. */
+  #run(): void {
     const next = this.#queue.shift();
     if (next === undefined) {
       this.#isRunning = false;
       for (const resolve of this.#drained.splice(0)) resolve();
+    } else if (next instanceof Batch) {
+      this.#commit(next);
+    } else {
+      void next().then(() => this.#runInNextTurn());
+    }
+  }
+
+  #runInNextTurn(): void {
+    this.#options.clock.nextTurn(() => this.#run());
+  }
+
+  #commit(batch: Batch): void {
+    this.#options.write(batch).then(
+      (place) => this.#onWritten(batch, place),
+      (error: unknown) => this.#onRefused(batch, error),
+    );
+  }
+
+  #onWritten(batch: Batch, place: BatchPlace): void {
+    try {
+      this.#options.onDurable(batch, place);
+      batch.settle(undefined);
+    } catch (error) {
+      this.#onRefused(batch, error);
       return;
     }
-    if (next instanceof Batch) await this.#commit(next);
-    else await next();
+    this.#onSettled(batch);
+  }
+
+  #onRefused(batch: Batch, error: unknown): void {
+    const refusal = error instanceof StoreError ? error : unexpected(error);
+    this.#options.onRefused(batch, refusal);
+    batch.settle(refusal);
+    this.#onSettled(batch);
+  }
+
+  #onSettled(batch: Batch): void {
+    this.#queueBytes -= batch.bytes - batchHeaderBytes;
+    this.#buffers.give(batch.buffer);
     // Those who were just answered may write again in this turn: they then share the next sync.
-    const { clock } = this.#options;
-    const runNext = (): void => void this.#run();
-    if (next instanceof Batch && this.#options.syncsEach && this.#hasCompany(next)) {
-      clock.startTimer(limits.commitDelayMs, runNext);
+    if (this.#options.syncsEach && this.#hasCompany(batch)) {
+      this.#options.clock.startTimer(limits.commitDelayMs, () => this.#run());
     } else {
-      clock.nextTurn(runNext);
+      this.#runInNextTurn();
     }
   }
 
   /** Whether so many come that more will within a moment; not if a second batch waits already. */
   #hasCompany(last: Batch): boolean {
-    const [waiting, second] = this.#queue;
+    const waiting = this.#queue[0];
     const arrivals = last.arrivals + (waiting instanceof Batch ? waiting.arrivals : 0);
-    return second === undefined && arrivals >= limits.commitDelayFromArrivals;
-  }
-
-  async #commit(batch: Batch): Promise<void> {
-    try {
-      const place = await this.#options.write(batch);
-      this.#options.onDurable(batch, place);
-      batch.settle(undefined);
-    } catch (error) {
-      const refusal = error instanceof StoreError ? error : unexpected(error);
-      this.#options.onRefused(batch, refusal);
-      batch.settle(refusal);
-    }
-    this.#queueBytes -= batch.bytes - batchHeaderBytes;
-    this.#buffers.give(batch.buffer);
+    return this.#queue.length < 2 && arrivals >= limits.commitDelayFromArrivals;
   }
 }
 

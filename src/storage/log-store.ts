@@ -160,9 +160,7 @@ export class LogStore implements Store {
       ...shared,
       checkpointer: this.#checkpointer,
       segmentBytesMax,
-      checkpointAfterBytes: options.checkpointAfterBytes ?? limits.checkpointAfterBytesDefault,
       bytesSinceCheckpoint: replayedBytes(recovered),
-      compactionBytesPerSecond: options.compactionBytesPerSecond ?? limits.compactionBytesPerSecondDefault,
     });
   }
 
@@ -184,9 +182,11 @@ export class LogStore implements Store {
   }
 
   mergeAll(records: readonly StoredRecord[]): Promise<readonly (MergeResult | StoreError)[]> {
-    return rejecting(() => this.#openAppender.mergeAll(this.#index.own, records)).catch((error: unknown) =>
-      records.map(() => storeErrorOf(error)),
-    );
+    try {
+      return this.#openAppender.mergeAll(this.#index.own, records);
+    } catch (error) {
+      return Promise.resolve(records.map(() => storeErrorOf(error)));
+    }
   }
 
   async scan(options: ScanOptions): Promise<ScanPage> {

@@ -90,7 +90,7 @@ export class LogWriter {
   /** Writes a batch and makes it as durable as configured. Rejects with the error its entries get. */
   async write(batch: Batch): Promise<BatchPlace> {
     if (this.#state === 'failed') throw this.failedError();
-    const segment = await this.#segmentFor(batch.bytes);
+    const segment = this.#segmentWithRoom(batch.bytes) ?? (await this.#nextSegment());
     const batchMark = segment.batchMark;
     assert(batchMark !== undefined, 'a segment that is written to has its mark');
     const chunks = batch.seal(batchMark, this.#sequence);
@@ -137,13 +137,14 @@ export class LogWriter {
     return new StoreError('DISK_SYNC_FAILED', this.#reason);
   }
 
-  async #segmentFor(bytes: number): Promise<Segment> {
-    const { segmentBytesMax } = this.#options;
+  #segmentWithRoom(bytes: number): Segment | undefined {
     const active = this.#active;
-    if (active !== undefined) {
-      if (active.end === 0 || active.end + bytes <= segmentBytesMax) return active;
-      await this.seal();
-    }
+    if (active === undefined || active.end === 0) return active;
+    return active.end + bytes <= this.#options.segmentBytesMax ? active : undefined;
+  }
+
+  async #nextSegment(): Promise<Segment> {
+    if (this.#active !== undefined) await this.seal();
     return await this.#newSegment();
   }
 
@@ -176,15 +177,17 @@ export class LogWriter {
     return segment;
   }
 
-  async #sync(segment: Segment, end: number): Promise<void> {
-    try {
-      await segment.file.sync();
-    } catch (error) {
-      throw this.#fail(`${segment.path} cannot be synced`, error);
-    }
-    if (end > segment.syncedEnd) segment.syncedEnd = end;
-    this.#unsynced.delete(segment);
-    this.#lastSyncWallMs = this.#options.clock.wallNow();
+  #sync(segment: Segment, end: number): Promise<void> {
+    return segment.file.sync().then(
+      () => {
+        if (end > segment.syncedEnd) segment.syncedEnd = end;
+        this.#unsynced.delete(segment);
+        this.#lastSyncWallMs = this.#options.clock.wallNow();
+      },
+      (error: unknown) => {
+        throw this.#fail(`${segment.path} cannot be synced`, error);
+      },
+    );
   }
 
   /** With durability `interval`: at most one timer runs, so what is written first waits no longer than told. */

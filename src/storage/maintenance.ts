@@ -37,11 +37,11 @@ export interface MaintenanceOptions {
   readonly index: LogIndex;
   readonly floors: StabilityFloors;
   readonly checkpointer: Checkpointer;
-  readonly checkpointAfterBytes: number;
+  readonly checkpointAfterBytes?: number;
   /** What recovery had to replay. */
   readonly bytesSinceCheckpoint: number;
   readonly segmentBytesMax: number;
-  readonly compactionBytesPerSecond: number;
+  readonly compactionBytesPerSecond?: number;
   /** See `CompactionLimits.deadBytesMin`; what fills a few segments unless told. */
   readonly compactionDeadBytesMin?: number;
   readonly position: () => AppliedPosition;
@@ -49,7 +49,7 @@ export interface MaintenanceOptions {
 }
 
 export class Maintenance {
-  readonly #options: MaintenanceOptions;
+  readonly #options: Required<MaintenanceOptions>;
   readonly #stop = new AbortController();
   /** The last task queued; settles without ever rejecting. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -63,7 +63,14 @@ export class Maintenance {
   #compactedBytes = 0;
 
   constructor(options: MaintenanceOptions) {
-    this.#options = options;
+    const { segmentBytesMax } = options;
+    this.#options = {
+      ...options,
+      checkpointAfterBytes: options.checkpointAfterBytes ?? limits.checkpointAfterBytesDefault,
+      compactionBytesPerSecond: options.compactionBytesPerSecond ?? limits.compactionBytesPerSecondDefault,
+      compactionDeadBytesMin:
+        options.compactionDeadBytesMin ?? limits.compactionDeadSegmentsDefault * segmentBytesMax,
+    };
     this.#bytesSinceCheckpoint = options.bytesSinceCheckpoint;
   }
 
@@ -219,8 +226,7 @@ export class Maintenance {
 
   /** Compacts the best run, if one is worth it; returns whether it did. */
   async #compactOnce(): Promise<boolean> {
-    const { segmentBytesMax, compactionDeadBytesMin } = this.#options;
-    const deadBytesMin = compactionDeadBytesMin ?? limits.compactionDeadSegmentsDefault * segmentBytesMax;
+    const { segmentBytesMax, compactionDeadBytesMin: deadBytesMin } = this.#options;
     const plan = planCompaction(this.#candidates(), { segmentBytesMax, deadBytesMin });
     if (plan !== undefined) await this.#compactRun(plan);
     return plan !== undefined;

@@ -15,7 +15,7 @@ export const edgeMutations: readonly Mutation[] = [
     name: 'failed-sync-stays-failed',
     promise: 'a file whose sync failed does not claim success later, when the kernel has forgotten',
     file: 'src/platform/open-file.ts',
-    find: 'if (this.#syncFailure !== undefined) throw this.#syncFailure;',
+    find: 'if (this.#syncFailure !== undefined) return Promise.reject(this.#syncFailure);',
     replace: '',
     tests: ['src/platform/file-disk.test.ts'],
   },

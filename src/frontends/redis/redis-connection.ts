@@ -240,7 +240,9 @@ export class RedisConnection {
 
   #gather(kind: 'read' | 'write', pending: PendingReply): void {
     const { gathering } = this.#context;
-    const [, key = none, value = none] = pending.words;
+    // By position: taken apart as a list they would cost more than all that follows.
+    const key = pending.words[1] ?? none;
+    const value = pending.words[2] ?? none;
     const client = this.#session;
     if (kind === 'read') gathering.read({ key, client }, pending);
     else gathering.write({ key, value, client }, new PendingWrite(pending, client));
