@@ -8,6 +8,11 @@ export function rejecting<Value>(ask: () => MaybePromise<Value>): MaybePromise<V
   try {
     return ask();
   } catch (error) {
-    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    return rejection(error);
   }
+}
+
+/** What was thrown, as the rejection of a promise. */
+export function rejection(error: unknown): Promise<never> {
+  return Promise.reject(error instanceof Error ? error : new Error(String(error)));
 }

@@ -14,32 +14,43 @@ export function getMany(
   keys: readonly Uint8Array[],
   want: 'record' | 'digest',
 ): MaybePromise<readonly GetManyAnswer[]> {
-  const answers = new Array<GetManyAnswer>(keys.length);
-  let waits: Promise<void>[] | undefined;
-  for (const [index, key] of keys.entries()) {
+  const answers: GetManyAnswer[] = [];
+  for (const key of keys) {
     const answer = replica.get(key, want);
-    if (answer instanceof Promise) {
-      waits ??= [];
-      waits.push(
-        answer.then((later) => {
-          answers[index] = later;
-        }),
-      );
-    } else {
-      answers[index] = answer;
-    }
+    if (answer instanceof Promise) return getRest(replica, keys.slice(answers.length), want, answers, answer);
+    answers.push(answer);
   }
-  return waits === undefined ? answers : Promise.all(waits).then(() => answers);
+  return answers;
+}
+
+/** From the first answer on that has to be waited for: all others are asked for before it is. */
+async function getRest(
+  replica: Replica,
+  [, ...others]: readonly Uint8Array[],
+  want: 'record' | 'digest',
+  answers: GetManyAnswer[],
+  first: Promise<GetManyAnswer>,
+): Promise<readonly GetManyAnswer[]> {
+  const rest = others.map((key) => replica.get(key, want));
+  answers.push(await first);
+  for (const answer of rest) answers.push(await answer);
+  return answers;
 }
 
 /** Answers for a peer: records that have no room in one message are refused, and asked for by themselves. */
 export function withinOneMessage(answers: readonly GetManyAnswer[]): readonly GetManyAnswer[] {
   let bytes = 0;
+  for (const answer of answers) bytes += recordBytesOf(answer);
+  if (bytes <= limits.keysAtOnceBytesMax) return answers;
+  bytes = 0;
   return answers.map((answer) => {
-    if (answer.kind !== 'record') return answer;
-    bytes += answer.record.bytes.length;
-    return bytes <= limits.keysAtOnceBytesMax ? answer : noRoom;
+    bytes += recordBytesOf(answer);
+    return answer.kind !== 'record' || bytes <= limits.keysAtOnceBytesMax ? answer : noRoom;
   });
+}
+
+function recordBytesOf(answer: GetManyAnswer): number {
+  return answer.kind === 'record' ? answer.record.bytes.length : 0;
 }
 
 const noRoom = {

@@ -147,7 +147,9 @@ class CoordinatedReads {
     const nowMs = this.#coordination.clock.wallNow();
     const counts = this.#options.witnesses.includes(node);
     let found = 0;
-    for (const [index, read] of this.#reads.entries()) {
+    let index = -1;
+    for (const read of this.#reads) {
+      index++;
       const state = this.#states[index];
       const answer = answers[index];
       if (state === undefined || answer === undefined) continue;

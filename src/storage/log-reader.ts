@@ -10,7 +10,7 @@ import type { NodeId } from '../core/config.ts';
 import { mergeRecords } from '../core/merge.ts';
 import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { MaybePromise } from '../core/maybe-promise.ts';
+import { rejection, type MaybePromise } from '../core/maybe-promise.ts';
 import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
@@ -30,8 +30,16 @@ export class LogReader {
     this.#reader = options.reader;
   }
 
-  /** The record under a key. Throws or rejects rather than to answer "nothing" when one of its token is unreadable. */
+  /** The record under a key. Rejects rather than to answer "nothing" when one of its token is unreadable. */
   get(space: KeySpace, key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
+    try {
+      return this.#get(space, key, token);
+    } catch (error) {
+      return rejection(error);
+    }
+  }
+
+  #get(space: KeySpace, key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
     const table = space.table(token);
     const first = table.find(token);
     if (first < 0) return undefined;
@@ -92,15 +100,19 @@ export class LogReader {
   }
 
   /**
-   * What merging needs to know of a key. Throws `RECORD_CORRUPT` when that cannot be told. What could not be read
+   * What merging needs to know of a key. Rejects with `RECORD_CORRUPT` when that cannot be told. What could not be read
    * is tried again: a disk that failed once must not silence the key until somebody reads it in full.
    */
   digest(space: KeySpace, key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined> {
-    const slot = this.#index.find(space, key, token);
-    if (slot < 0) return undefined;
-    const table = space.table(token);
-    if (table.isDamagedAt(slot)) return this.#getAgain(space, key, token).then((record) => record?.version);
-    return this.#index.digestOf(space, table, slot);
+    try {
+      const slot = this.#index.find(space, key, token);
+      if (slot < 0) return undefined;
+      const table = space.table(token);
+      if (table.isDamagedAt(slot)) return this.#getAgain(space, key, token).then((record) => record?.version);
+      return this.#index.digestOf(space, table, slot);
+    } catch (error) {
+      return rejection(error);
+    }
   }
 
   async #getAgain(space: KeySpace, key: Uint8Array, token: Token): Promise<StoredRecord | undefined> {

@@ -170,11 +170,11 @@ export class LogStore implements Store {
   }
 
   get(key: Uint8Array, token: Token): MaybePromise<StoredRecord | undefined> {
-    return rejecting(() => this.#openReader.get(this.#index.own, key, token));
+    return this.#closing ? Promise.reject(closedError()) : this.#reader.get(this.#index.own, key, token);
   }
 
   digest(key: Uint8Array, token: Token): MaybePromise<VersionDigest | undefined> {
-    return rejecting(() => this.#openReader.digest(this.#index.own, key, token));
+    return this.#closing ? Promise.reject(closedError()) : this.#reader.digest(this.#index.own, key, token);
   }
 
   merge(record: StoredRecord): Promise<MergeResult> {
@@ -379,22 +379,21 @@ export class LogStore implements Store {
     this.#maintenance.appended(batch.bytes);
   }
 
-  get #openReader(): LogReader {
-    this.#checkOpen();
-    return this.#reader;
-  }
-
   get #openAppender(): Appender {
     this.#checkWritable();
     return this.#appender;
   }
 
   #checkOpen(): void {
-    if (this.#closing !== undefined) throw new StoreError('STORE_CLOSED', 'the store is closed');
+    if (this.#closing !== undefined) throw closedError();
   }
 
   #checkWritable(): void {
     this.#checkOpen();
     if (this.#writer.state === 'failed') throw this.#writer.failedError();
   }
+}
+
+function closedError(): StoreError {
+  return new StoreError('STORE_CLOSED', 'the store is closed');
 }

@@ -30,13 +30,17 @@ export class PendingReply implements Waiting<ReadOutcome> {
   /** The protocol in force when it was answered. */
   protocol: ProtocolVersion = 2;
   next: PendingReply | undefined = undefined;
+  /** Who is told the outcome of a plain write. */
+  readonly writing: Waiting<WriteOutcome>;
   readonly onReply: (reply: Reply) => void;
   readonly onThrown: (error: unknown) => void;
 
   constructor(
     settle: (pending: PendingReply, reply: Reply) => void,
     replyOfThrown: (error: unknown) => Reply,
+    session: Session,
   ) {
+    this.writing = new PendingWrite(this, session);
     this.onReply = (reply) => settle(this, reply);
     this.onThrown = (error) => settle(this, replyOfThrown(error));
   }
@@ -60,7 +64,7 @@ export class PendingReply implements Waiting<ReadOutcome> {
 }
 
 /** A write whose outcome counts for the next `WAIT` of its session. */
-export class PendingWrite implements Waiting<WriteOutcome> {
+class PendingWrite implements Waiting<WriteOutcome> {
   readonly #pending: PendingReply;
   readonly #session: Session;
 

@@ -11,7 +11,7 @@ import type { Socket } from 'node:net';
 import type { Observer } from '../../ports/observer.ts';
 import type { RequestGathering } from '../request-gathering.ts';
 import { commandOf, orderingKeyOf } from './command-table.ts';
-import { hashOf, PendingQueue, PendingReply, PendingWrite } from './pending-reply.ts';
+import { hashOf, PendingQueue, PendingReply } from './pending-reply.ts';
 import type { ReplyEncoder } from './reply-encoder.ts';
 import { errorReply, replyBytesOf, type Reply } from './reply.ts';
 import { ProtocolError, RequestParser, type RequestLimits } from './request-parser.ts';
@@ -245,7 +245,7 @@ export class RedisConnection {
     const value = pending.words[2] ?? none;
     const client = this.#session;
     if (kind === 'read') gathering.read({ key, client }, pending);
-    else gathering.write({ key, value, client }, new PendingWrite(pending, client));
+    else gathering.write({ key, value, client }, pending.writing);
   }
 
   #run(run: NonNullable<PendingReply['command']>['run'], pending: PendingReply): void {
@@ -381,7 +381,7 @@ export class RedisConnection {
   }
 
   #newPending(): PendingReply {
-    return new PendingReply((pending, reply) => this.#settle(pending, reply), replyOfThrown);
+    return new PendingReply((pending, reply) => this.#settle(pending, reply), replyOfThrown, this.#session);
   }
 }
 

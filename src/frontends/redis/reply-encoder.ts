@@ -14,6 +14,7 @@ const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
 /** What most requests are answered with. */
 const ok = Buffer.from('+OK\r\n', 'latin1');
+const oneOk: readonly Buffer[] = [ok];
 const nullOfVersion2 = Buffer.from('$-1\r\n', 'latin1');
 const nullOfVersion3 = Buffer.from('_\r\n', 'latin1');
 /** Longest head of a reply: its type, fifteen digits and a sign, the line end. */
@@ -71,8 +72,12 @@ export class ReplyEncoder {
   }
 
   /** What was encoded since the last call, in order. The chunks stay as they are, unless `rewind` gives them up. */
-  take(): Buffer[] {
+  take(): readonly Buffer[] {
     this.#takenFrom = this.#takeStart;
+    if (this.#isOneOk()) {
+      this.#end = this.#start;
+      return oneOk;
+    }
     this.#close();
     this.#takeStart = this.#end;
     const taken = this.#chunks;
@@ -87,6 +92,15 @@ export class ReplyEncoder {
     this.#start = this.#takenFrom;
     this.#end = this.#takenFrom;
     this.#takeStart = this.#takenFrom;
+  }
+
+  /** Whether no more waits than the reply to one write: it needs no bytes of its own. */
+  #isOneOk(): boolean {
+    if (this.#chunks.length > 0 || this.#end - this.#start !== ok.length) return false;
+    for (let index = 0; index < ok.length; index++) {
+      if (this.#slab[this.#start + index] !== ok[index]) return false;
+    }
+    return true;
   }
 
   #bulk(value: Uint8Array): void {
