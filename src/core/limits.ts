@@ -187,8 +187,8 @@ export const limits = {
   compactionDeadSegmentsDefault: 4,
   /** Index slots that compaction looks at between two turns of the event loop, to find what is alive: half a millisecond. */
   compactionSlotsSeenPerTurn: 16_384,
-  /** Index slots that compaction repoints between two turns of the event loop. */
-  compactionSlotsPerTurn: 1_024,
+  /** Index slots that compaction repoints between two turns of the event loop: a millisecond where they lie far apart. */
+  compactionSlotsPerTurn: 256,
   /** Index slots that a sweep below the stability floor looks at between two turns: a millisecond. */
   floorSlotsPerTurn: 32_768,
   /** What reading an expiry counts for among them. */

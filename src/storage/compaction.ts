@@ -82,6 +82,7 @@ export async function compact(options: CompactionOptions): Promise<CompactionRes
 
 class Compaction {
   readonly #options: CompactionOptions;
+  readonly #share: WorkShare;
   readonly #moves = new MoveList();
   readonly #spaces: KeySpace[] = [];
   readonly #startedMs: number;
@@ -93,6 +94,7 @@ class Compaction {
 
   constructor(options: CompactionOptions) {
     this.#options = options;
+    this.#share = new WorkShare(options);
     this.#startedMs = options.clock.monotonicNow();
   }
 
@@ -136,9 +138,8 @@ class Compaction {
 
   async #copy(output: CompactionFile): Promise<void> {
     const { run, endSequence } = this.#options;
-    const share = new WorkShare(this.#options);
     await output.start();
-    const live = await this.#findLive(share);
+    const live = await this.#findLive();
     for (const [position, segment] of run.entries()) {
       const isNeededForReplay = this.#isNeededForReplay(position);
       // What was forgotten during the walk was not found alive, and may have to be kept all the same.
@@ -148,7 +149,7 @@ class Compaction {
           ? segmentParts(segment, this.#options)
           : segmentPartsAt(segment, offsets, this.#options);
       for await (const part of parts) {
-        await share.slice(() => this.#copyPart({ part, segment, position, isNeededForReplay }, output));
+        await this.#share.slice(() => this.#copyPart({ part, segment, position, isNeededForReplay }, output));
         if (output.isFull) await output.flush();
         await this.#pause();
       }
@@ -165,7 +166,7 @@ class Compaction {
   }
 
   /** Offsets of what is alive in sparse segments, if a walk through the index costs less than looking up their entries. */
-  async #findLive(share: WorkShare): Promise<ReadonlyMap<Segment, Uint32Array>> {
+  async #findLive(): Promise<ReadonlyMap<Segment, Uint32Array>> {
     const { run, index, clock } = this.#options;
     let entries = 0;
     let slots = 0;
@@ -173,7 +174,7 @@ class Compaction {
     for (const segment of sparse) entries += this.#endSequenceOf(run.indexOf(segment)) - segment.sequence;
     for (const space of index.spaces()) slots += space.keys;
     if (slots > slotsPerEntryMax * entries) return new Map();
-    return await liveOffsets(index, sparse, { share, clock });
+    return await liveOffsets(index, sparse, { share: this.#share, clock });
   }
 
   #endSequenceOf(position: number): number {
@@ -264,8 +265,18 @@ class Compaction {
     segment.sealed = true;
     segment.dropBytes = this.#dropBytes;
     segment.mayHoldHints = this.#mayHoldHints;
-    for (let next = 0; next < this.#moves.count; next++) {
-      if (next > 0 && next % limits.compactionSlotsPerTurn === 0) await nextTurn(clock);
+    for (let next = 0; next < this.#moves.count; next += limits.compactionSlotsPerTurn) {
+      await this.#share.slice(() => this.#repoint(next, segment));
+      await nextTurn(clock);
+    }
+    for (const source of run) index.segments.remove(source);
+  }
+
+  /** Some of the moves. */
+  #repoint(from: number, segment: Segment): void {
+    const { index, run } = this.#options;
+    const end = Math.min(from + limits.compactionSlotsPerTurn, this.#moves.count);
+    for (let next = from; next < end; next++) {
       const move = this.#moves.at(next);
       const source = run[move.segment];
       const table = this.#spaces[move.space]?.table(move.token);
@@ -277,7 +288,6 @@ class Compaction {
       source.liveBytes -= length;
       segment.liveBytes += length;
     }
-    for (const source of run) index.segments.remove(source);
   }
 }
 
