@@ -26,6 +26,8 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '200000' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '6' },
+    /** Rounds before those that count: a node is compiled while it runs. */
+    'warm-up': { type: 'string', default: '1' },
     /** Of the foreground, over all nodes. */
     rate: { type: 'string', default: '800' },
     'bulk-connections': { type: 'string', default: '2' },
@@ -81,11 +83,14 @@ async function measure(): Promise<readonly Phase[]> {
   await foreground(3_000);
   const others = values.phases.split(',').filter((name) => name === 'busy' || name === 'large');
   const phases: Phase[] = [];
-  for (let round = 0; round < Number(values.rounds); round++) {
+  const warmUp = Number(values['warm-up']);
+  for (let round = 0; round < warmUp + Number(values.rounds); round++) {
     for (const name of ['quiet', ...others] as const) {
       await sleep(settleMs);
-      phases.push(await measurePhase(name));
-      console.error(JSON.stringify(phases.at(-1)));
+      const phase = await measurePhase(name);
+      if (round < warmUp) continue;
+      phases.push(phase);
+      console.error(JSON.stringify(phase));
     }
   }
   return phases;

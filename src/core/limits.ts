@@ -177,8 +177,10 @@ export const limits = {
   maintenanceReadBytes: 256 * kibibyte,
   /** Entries that compaction and hint files take in between two turns of the event loop: about a millisecond. */
   maintenanceEntriesPerTurn: 256,
-  /** Share of the time of the event loop that they take: 80,000 short entries a second, eight times what a busy node appends. */
-  maintenanceShare: 0.25,
+  /** Share of the time of the event loop that they take: 30,000 short entries a second, three times what a busy node appends. */
+  maintenanceShare: 0.1,
+  /** What compaction takes at most, when it has fallen behind with dead bytes. */
+  maintenanceShareMax: 0.4,
   /** Bytes of a long file that are written before they are synced: what is synced at once, a write of a client waits for. */
   maintenanceSyncBytes: 256 * kibibyte,
   /** Default for what compaction reads and writes a second: twenty times what a busy node appends. */

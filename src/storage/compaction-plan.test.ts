@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { planCompaction, type CompactionCandidate, type CompactionRun } from './compaction-plan.ts';
+import { limits } from '../core/limits.ts';
+import {
+  compactionShare,
+  planCompaction,
+  type CompactionCandidate,
+  type CompactionRun,
+} from './compaction-plan.ts';
 
 const compactionLimits = { segmentBytesMax: 100_000, deadBytesMin: 0 };
 
@@ -45,17 +51,17 @@ describe('a compaction plan', () => {
   });
 
   test('waits for dead bytes, but not to join small segments', () => {
-    const limits = { ...compactionLimits, deadBytesMin: 150_000 };
-    assert.equal(planCompaction([segment(20), segment(40)], limits), undefined);
+    const waiting = { ...compactionLimits, deadBytesMin: 150_000 };
+    assert.equal(planCompaction([segment(20), segment(40)], waiting), undefined);
     assert.equal(
-      planCompaction([segment(20), segment(40), segment(5, { isEligible: false })], limits),
+      planCompaction([segment(20), segment(40), segment(5, { isEligible: false })], waiting),
       undefined,
     );
-    assert.equal(planCompaction([segment(20), segment(30)], limits)?.to, 1);
+    assert.equal(planCompaction([segment(20), segment(30)], waiting)?.to, 1);
     const small = segment(4, { bytes: 4_000 });
     const run = planCompaction(
       Array.from({ length: 9 }, () => small),
-      limits,
+      waiting,
     );
     assert.equal(run?.to, 8);
   });
@@ -96,6 +102,16 @@ describe('a compaction plan', () => {
       keepsDrops: false,
     });
   });
+});
+
+test('compaction takes a greater share of the time the further it has fallen behind, within bounds', () => {
+  const { maintenanceShare: least, maintenanceShareMax: most } = limits;
+  const shareOf = (dead: number): number =>
+    compactionShare([segment(100 - dead), segment(5, { isEligible: false })], { deadBytesMin: 20_000 });
+  assert.deepEqual([0, 20, 40].map(shareOf), [least, least, least]);
+  assert.ok(Math.abs(shareOf(60) - (least + most) / 2) < 1e-9);
+  assert.deepEqual([80, 100].map(shareOf), [most, most]);
+  assert.equal(compactionShare([segment(50)], { deadBytesMin: 0 }), most);
 });
 
 describe('forgotten entries in a compaction plan', () => {

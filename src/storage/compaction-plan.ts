@@ -12,6 +12,8 @@
  * superseded. When they take a tenth of the log, segments are rewritten from the oldest on until they can go.
  */
 
+import { limits } from '../core/limits.ts';
+
 export interface CompactionCandidate {
   /** Length of the file. */
   readonly bytes: number;
@@ -67,6 +69,19 @@ export function planCompaction(
     smallRun(segments, segmentBytesMax / 2) ??
     collectingRun(segments)
   );
+}
+
+/**
+ * The share of the event loop's time that compaction takes: little as long as dead bytes are less than twice what they are
+ * let grow to anyway, and the most there is at four times that.
+ */
+export function compactionShare(
+  segments: readonly CompactionCandidate[],
+  { deadBytesMin }: Pick<CompactionLimits, 'deadBytesMin'>,
+): number {
+  const { maintenanceShare: least, maintenanceShareMax: most } = limits;
+  const behind = (deadBytes(segments) / Math.max(1, deadBytesMin) - 2) / 2;
+  return Math.min(most, Math.max(least, least + behind * (most - least)));
 }
 
 function sparsestRun(

@@ -54,6 +54,8 @@ export interface CompactionOptions {
   /** Sequence at which the segment after the run starts. */
   readonly endSequence: number;
   readonly bytesPerSecond: number;
+  /** Of the time of the event loop; see `WorkShare`. */
+  readonly share: number;
   /** Makes the log durable as far as the index reaches. */
   readonly syncLog: () => Promise<void>;
   /** Aborted when the store is being closed. */

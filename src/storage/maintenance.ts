@@ -16,7 +16,13 @@ import type { Random } from '../ports/random.ts';
 import { copyStore } from './backup.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { compact } from './compaction.ts';
-import { planCompaction, runOf, type CompactionCandidate, type CompactionRun } from './compaction-plan.ts';
+import {
+  compactionShare,
+  planCompaction,
+  runOf,
+  type CompactionCandidate,
+  type CompactionRun,
+} from './compaction-plan.ts';
 import { writeHints } from './hint-writer.ts';
 import type { LogIndex } from './log-index.ts';
 import type { AppliedPosition } from './log-replay.ts';
@@ -247,7 +253,7 @@ export class Maintenance {
   }
 
   async #compactRun(plan: CompactionRun): Promise<void> {
-    const { index, position, compactionBytesPerSecond } = this.#options;
+    const { index, position, compactionBytesPerSecond, compactionDeadBytesMin } = this.#options;
     const run = index.segments.inOrder().slice(plan.from, plan.to + 1);
     const last = run.at(-1);
     if (last === undefined) return;
@@ -259,6 +265,7 @@ export class Maintenance {
       cleanSequence: plan.cleanSequence,
       endSequence: this.#endSequence(last),
       bytesPerSecond: compactionBytesPerSecond,
+      share: compactionShare(this.#candidates(), { deadBytesMin: compactionDeadBytesMin }),
       signal: this.#stop.signal,
     });
     const result = await work.catch((error: unknown) => {

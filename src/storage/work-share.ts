@@ -15,10 +15,12 @@ const restMsMin = 10;
 export class WorkShare {
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  readonly #share: number;
   #owedMs = 0;
 
-  /** `signal` aborts when the store is being closed. */
-  constructor(options: { readonly clock: Clock; readonly signal: AbortSignal }) {
+  /** `signal` aborts when the store is being closed; `share` is between 0 and 1, and usually `limits.maintenanceShare`. */
+  constructor(options: { readonly clock: Clock; readonly signal: AbortSignal; readonly share?: number }) {
+    this.#share = options.share ?? limits.maintenanceShare;
     this.#clock = options.clock;
     this.#signal = options.signal;
   }
@@ -29,7 +31,7 @@ export class WorkShare {
     const startMs = this.#clock.monotonicNow();
     work();
     const workMs = this.#clock.monotonicNow() - startMs;
-    this.#owedMs += (workMs * (1 - limits.maintenanceShare)) / limits.maintenanceShare;
+    this.#owedMs += (workMs * (1 - this.#share)) / this.#share;
     if (this.#owedMs < restMsMin) return;
     const restMs = this.#owedMs;
     this.#owedMs = 0;
