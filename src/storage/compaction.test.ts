@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { isNodeId, type NodeId } from '../core/config.ts';
+import { errorCodeOf } from '../core/errors.ts';
 import type { StoredRecord } from '../core/record.ts';
 import type { Clock } from '../ports/clock.ts';
 import { SimulatedCrash } from '../sim/disk-faults.ts';
@@ -343,6 +344,32 @@ describe('compaction', () => {
     await settled(store);
     assert.ok(store.status().compactions > before);
     await assertHeld(store, newest.values());
+  });
+
+  test('that is told to stop while it repoints the index goes on to the end of that', async () => {
+    const disk = new SimDisk();
+    let closing: Promise<void> | undefined;
+    let turns = 0;
+    const isRepointing = (): boolean => disk.paths().some((path) => /\.[2-9]\.seg$/.test(path));
+    const clock: Clock = {
+      ...testClock,
+      nextTurn: (callback) => {
+        // The result has its name by then, and no checkpoint that names it is begun.
+        if (!isRepointing() || ++turns !== 2) return testClock.nextTurn(callback);
+        closing = store.close();
+        // The store is told to stop only after a few turns.
+        testClock.startTimer(20, callback);
+      },
+    };
+    const large = { segmentBytesMax: 200_000, compactionDeadBytesMin: 1e9 };
+    const store = await openTestStore(disk.session(), { ...large, clock });
+    const newest = await overwrite(store, 4, 1_000);
+    await assert.rejects(store.compactNow(), (error) => errorCodeOf(error) === 'STORE_CLOSED');
+    assert.ok(closing !== undefined);
+    await closing;
+    const restarted = await openTestStore(disk.session(), large);
+    await assertHeld(restarted, newest.values());
+    assert.ok(restarted.status().snapshotBytes > 0, 'the last checkpoint stands on files that are there');
   });
 
   test('keeps to its rate, and a close does not wait for it', async () => {

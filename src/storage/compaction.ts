@@ -268,7 +268,8 @@ class Compaction {
     segment.dropBytes = this.#dropBytes;
     segment.mayHoldHints = this.#mayHoldHints;
     for (let next = 0; next < this.#moves.count; next += limits.compactionSlotsPerTurn) {
-      await this.#share.slice(() => this.#repoint(next, segment));
+      // Not within the share, which may be told to stop: half of the index must not point to a file that is given up.
+      this.#repoint(next, segment);
       await nextTurn(clock);
     }
     for (const source of run) index.segments.remove(source);

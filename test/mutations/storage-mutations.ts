@@ -340,6 +340,14 @@ export const storageMutations: readonly Mutation[] = [
     tests: ['src/storage/compaction.test.ts'],
   },
   {
+    name: 'repointing-is-not-stopped',
+    promise: 'a close never leaves half of the index pointing to a file that is given up',
+    file: 'src/storage/compaction.ts',
+    find: '      this.#repoint(next, segment);',
+    replace: '      await this.#share.slice(() => this.#repoint(next, segment));',
+    tests: ['src/storage/compaction.test.ts'],
+  },
+  {
     name: 'sparse-entry-verified',
     promise: 'a damaged entry is not copied, in a segment of which little is alive either',
     file: 'src/storage/segment-entries.ts',
