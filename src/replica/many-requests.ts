@@ -179,11 +179,12 @@ export class ManyRequests implements RequestsTogether {
     };
     let index = 0;
     for (const request of requests) {
-      const write = new Admitted(request, call, index++);
+      const at = index++;
       if (request.value.length > valueBytesTogetherMax || !goesWithOthers(request)) {
-        this.#putAlone(request, index - 1, onOutcome);
+        this.#putAlone(request, at, onOutcome);
         continue;
       }
+      const write = new Admitted(request, call, at);
       const problem = this.#single.problemWith(request.key, w, 'w');
       if (problem !== undefined) write.refuse(problem);
       else if (gate.tryEnter()) this.#beginWrite(write, 0);

@@ -106,12 +106,19 @@ describe('a compaction plan', () => {
 
 test('compaction takes a greater share of the time the further it has fallen behind, within bounds', () => {
   const { maintenanceShare: least, maintenanceShareMax: most } = limits;
+  // 10,000 bytes are alive, and as many dead ones are let grow.
   const shareOf = (dead: number): number =>
-    compactionShare([segment(100 - dead), segment(5, { isEligible: false })], { deadBytesMin: 20_000 });
-  assert.deepEqual([0, 20, 40].map(shareOf), [least, least, least]);
-  assert.ok(Math.abs(shareOf(60) - (least + most) / 2) < 1e-9);
-  assert.deepEqual([80, 100].map(shareOf), [most, most]);
-  assert.equal(compactionShare([segment(50)], { deadBytesMin: 0 }), most);
+    compactionShare([segment(10, { bytes: 10_000 + dead }), segment(0, { isEligible: false })], {
+      deadBytesMin: 10_000,
+    });
+  assert.deepEqual([0, 20_000, 30_000].map(shareOf), [least, least, least]);
+  assert.ok(Math.abs(shareOf(45_000) - (least + most) / 2) < 1e-9);
+  assert.deepEqual([60_000, 900_000].map(shareOf), [most, most]);
+});
+
+test('a large store of which half is dead has not fallen behind', () => {
+  const large = Array.from({ length: 1_000 }, () => segment(51));
+  assert.equal(compactionShare(large, { deadBytesMin: 400_000 }), limits.maintenanceShare);
 });
 
 describe('forgotten entries in a compaction plan', () => {

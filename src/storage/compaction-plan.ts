@@ -72,15 +72,18 @@ export function planCompaction(
 }
 
 /**
- * The share of the event loop's time that compaction takes: little as long as dead bytes are less than twice what they are
- * let grow to anyway, and the most there is at four times that.
+ * The share of the event loop's time that compaction takes: little as long as it keeps up, the most there is when the log has three
+ * times the dead bytes of one that is kept up with. Those are what is let grow anyway, and as many as are alive: segments of
+ * which half is alive are left alone.
  */
 export function compactionShare(
   segments: readonly CompactionCandidate[],
   { deadBytesMin }: Pick<CompactionLimits, 'deadBytesMin'>,
 ): number {
   const { maintenanceShare: least, maintenanceShareMax: most } = limits;
-  const behind = (deadBytes(segments) / Math.max(1, deadBytesMin) - 2) / 2;
+  let usualBytes = Math.max(1, deadBytesMin);
+  for (const { liveBytes } of segments) usualBytes += liveBytes;
+  const behind = (deadBytes(segments) / usualBytes - 1.5) / 1.5;
   return Math.min(most, Math.max(least, least + behind * (most - least)));
 }
 
