@@ -326,9 +326,10 @@ export class ManyRequests implements RequestsTogether {
     for (const read of alone) readAlone(read, timeoutMs);
     const together = reads.slice(alone.length);
     if (together.length === 0) return;
-    const witnesses = strict ? route.owners : route.nodes;
+    const nodes = this.#routes.takeOrder(route);
+    const witnesses = strict ? route.owners : nodes;
     const options = { r, timeoutMs, witnesses, readAlone };
-    coordinateReads(this.#coordination, this.#readRepair, together, route.nodes, options);
+    coordinateReads(this.#coordination, this.#readRepair, together, nodes, options);
   }
 
   /** Requests that go together have the time of the one that has waited longest. */

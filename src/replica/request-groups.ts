@@ -11,28 +11,39 @@ import { partitionOf, type Token } from '../core/token.ts';
 import type { Coordination } from './coordination.ts';
 import { planRead } from './routing.ts';
 
-/** Nodes to ask, best first. The same nodes in the same order are the same object, as long as the view holds. */
+/** Whom to ask for some partitions. The same nodes are the same object, as long as the view holds. */
 export interface Route {
-  readonly nodes: readonly NodeId[];
-  /** Those of them that own the key; the others stand in for owners that are down. */
+  /** Nodes to ask, best first. Reads that go together take the orders in turn: in each another of equals comes first. */
+  readonly orders: readonly (readonly NodeId[])[];
+  /** The order that was taken last. */
+  turn: number;
+  /** Those of the nodes that own the key; the others stand in for owners that are down. */
   readonly owners: readonly NodeId[];
   /** Whether these are all owners: nobody is down. */
   readonly isWhole: boolean;
 }
 
+/** What routes depend on. */
+export type RouteView = Pick<Coordination, 'placement' | 'isUp'> & {
+  readonly config: Pick<Coordination['config'], 'id' | 'members'>;
+  readonly suspicion: Pick<Coordination['suspicion'], 'rank' | 'anyDemoted'>;
+};
+
 export class RequestRoutes {
-  readonly #coordination: Coordination;
+  readonly #seen: RouteView;
+  readonly #members: readonly NodeId[];
   #view = '';
   #routes: Route[] = [];
   #byNodes = new Map<string, Route>();
 
-  constructor(coordination: Coordination) {
-    this.#coordination = coordination;
+  constructor(seen: RouteView) {
+    this.#seen = seen;
+    this.#members = seen.config.members.map(({ id }) => id);
   }
 
   /** Looks who is up and how quick; to be called before the keys of one turn are routed. */
   look(): void {
-    const { config, isUp, suspicion } = this.#coordination;
+    const { config, isUp, suspicion } = this.#seen;
     let view = '';
     for (const { id } of config.members) view += isUp(id) ? String(suspicion.rank(id)) : '-';
     if (view === this.#view) return;
@@ -43,13 +54,24 @@ export class RequestRoutes {
 
   /** Whom a key is asked of (routing.ts has the rules). Among the first N are all owners that are up. */
   routeOf(token: Token): Route {
-    const partition = partitionOf(token, this.#coordination.placement.partitions);
+    const partition = partitionOf(token, this.#seen.placement.partitions);
     return (this.#routes[partition] ??= this.#plan(partition));
   }
 
+  /** The order in which the next reads together ask. */
+  takeOrder(route: Route): readonly NodeId[] {
+    route.turn = (route.turn + 1) % route.orders.length;
+    return route.orders[route.turn] ?? route.owners;
+  }
+
+  /**
+   * Owners are taken in the order of members, not of the partition's preference: that would keep apart, in two messages to
+   * each node, what one message can carry.
+   */
   #plan(partition: number): Route {
-    const { config, placement, isUp, suspicion } = this.#coordination;
-    const owners = placement.owners(partition);
+    const { config, placement, isUp, suspicion } = this.#seen;
+    const preferred = placement.owners(partition);
+    const owners = this.#members.filter((member) => preferred.includes(member));
     const nodes = planRead({
       preference: { owners, fallbacks: placement.fallbacks(partition) },
       coordinator: config.id,
@@ -60,10 +82,34 @@ export class RequestRoutes {
     const name = `${nodes.join(' ')}/${ownersUp.join(' ')}`;
     let route = this.#byNodes.get(name);
     if (route === undefined) {
-      route = { nodes, owners: ownersUp, isWhole: ownersUp.length === owners.length };
+      const orders = this.#orders(nodes, ownersUp);
+      route = { orders, turn: 0, owners: ownersUp, isWhole: ownersUp.length === owners.length };
       this.#byNodes.set(name, route);
     }
     return route;
+  }
+
+  /** This node itself stays first; of the other owners those that answer equally well take turns. */
+  #orders(nodes: readonly NodeId[], owners: readonly NodeId[]): (readonly NodeId[])[] {
+    const { config, suspicion } = this.#seen;
+    const from = nodes[0] === config.id ? 1 : 0;
+    const [best] = nodes.slice(from);
+    if (best === undefined) return [nodes];
+    const isAsGood = (node: NodeId): boolean =>
+      owners.includes(node) && suspicion.rank(node) === suspicion.rank(best);
+    let to = from;
+    for (const node of nodes.slice(from)) {
+      if (!isAsGood(node)) break;
+      to++;
+    }
+    const equals = nodes.slice(from, to);
+    if (equals.length < 2) return [nodes];
+    return equals.map((_, turn) => [
+      ...nodes.slice(0, from),
+      ...equals.slice(turn),
+      ...equals.slice(0, turn),
+      ...nodes.slice(to),
+    ]);
   }
 }
 

@@ -61,4 +61,21 @@ export const togetherMutations: readonly Mutation[] = [
     replace: "if (answer.kind === 'refused') return false;",
     tests: [together],
   },
+  {
+    name: 'together-owners-share-a-message',
+    promise:
+      'requests whose keys have the same owners share a message, whichever of them their partitions prefer',
+    file: 'src/replica/request-groups.ts',
+    find: 'this.#members.filter((member) => preferred.includes(member))',
+    replace: 'preferred',
+    tests: ['src/replica/request-groups.test.ts'],
+  },
+  {
+    name: 'together-owners-take-turns',
+    promise: 'reads that come together are spread over the owners that answer equally well',
+    file: 'src/replica/request-groups.ts',
+    find: 'route.orders[route.turn]',
+    replace: 'route.orders[0]',
+    tests: ['src/replica/request-groups.test.ts'],
+  },
 ];
