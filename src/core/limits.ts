@@ -140,6 +140,8 @@ export const limits = {
   workerStableMs: 30_000,
   /** Bytes of appended entries waiting for the log; past it a write is refused as OVERLOADED. */
   logQueueBytesMax: 128 * mebibyte,
+  /** Of the end of the log, in memory for reads: some hundred thousand short records. It grows to that as the log is written. */
+  logTailBytes: 24 * mebibyte,
   /** Entries of one group commit: one write and one sync. A longer one goes by itself, and the short need not wait for it. */
   batchBytesMax: 1 * mebibyte,
   /**

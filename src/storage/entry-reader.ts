@@ -14,6 +14,7 @@ import { limits } from '../core/limits.ts';
 import { decodeRecord, recordKeyOffset, recordExpiryOffset, type StoredRecord } from '../core/record.ts';
 import { compareTokens, tokenOf, type Token } from '../core/token.ts';
 import { entryFits, entryHeaderBytes, entryIsIntact } from './segment-format.ts';
+import type { LogTail } from './log-tail.ts';
 import type { Segment } from './segment.ts';
 
 /** Read at once for a key: longer ones than fit are rare and cost a second read. */
@@ -135,9 +136,11 @@ export class EntryReader {
     return this.#verified(place, bytes, read, nameLength);
   }
 
-  /** The same at once, for an entry of at most `limits.synchronousReadBytesMax`. */
-  recordSync(place: EntryPlace, nameLength: number): StoredRecord {
+  /** The same at once, for an entry of at most `limits.synchronousReadBytesMax`; from the tail where that has it. */
+  recordSync(place: EntryPlace, nameLength: number, tail?: LogTail): StoredRecord {
     const bytes = takeBytes(place.length);
+    if (tail?.read(place.segment, place.offset, bytes) === true)
+      return this.#verified(place, bytes, bytes.length, nameLength);
     let read: number;
     try {
       read = place.segment.file.readSync(bytes, place.offset);

@@ -15,6 +15,7 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
+import type { LogTail } from './log-tail.ts';
 import type { LogIndex } from './log-index.ts';
 import type { PartitionIndex } from './partition-index.ts';
 import type { OldestHint } from './store.ts';
@@ -22,11 +23,13 @@ import type { OldestHint } from './store.ts';
 export class LogReader {
   readonly #index: LogIndex;
   readonly #reader: EntryReader;
+  readonly #tail: LogTail;
   /** Until something was unreadable no slot needs a look at whether it is so no longer. */
   #hasDamage = false;
 
-  constructor(options: { readonly index: LogIndex; readonly reader: EntryReader }) {
+  constructor(options: { readonly index: LogIndex; readonly reader: EntryReader; readonly tail: LogTail }) {
     this.#index = options.index;
+    this.#tail = options.tail;
     this.#reader = options.reader;
   }
 
@@ -194,7 +197,9 @@ export class LogReader {
   #recordNow(space: KeySpace, token: Token, slot: number): StoredRecord {
     const place = this.#placeOf(space.table(token), slot);
     try {
-      const record = this.#reader.recordSync(place, space.nameBytes.length);
+      // What was unreadable once is judged by the disk alone.
+      const tail = this.#hasDamage ? undefined : this.#tail;
+      const record = this.#reader.recordSync(place, space.nameBytes.length, tail);
       if (this.#hasDamage) this.#index.markIntact(space, token, place);
       return record;
     } catch (error) {

@@ -38,6 +38,8 @@ export async function openTestStore(disk: Disk, options: TestOptions = {}): Prom
     checksum: zlibChecksum,
     partitions: 16,
     durability: { mode: 'always' },
+    // What is read is to be what the disk has.
+    tailBytes: 0,
     ...options,
   });
 }

@@ -12,7 +12,7 @@ import type { NodeId } from '../core/config.ts';
 import { errorMessageOf, StoreError, storeErrorOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { rejecting, type MaybePromise } from '../core/maybe-promise.ts';
-import { recordBytesMax, type StoredRecord, type VersionDigest } from '../core/record.ts';
+import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token, TokenRange } from '../core/token.ts';
 import type { SummedVersion, VersionSum } from '../core/version-sum.ts';
 import type { Observer } from '../ports/observer.ts';
@@ -24,8 +24,9 @@ import { loadFloors } from './floor-file.ts';
 import { FloorKeeper } from './floor-keeper.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { LogIndex } from './log-index.ts';
+import { LogTail } from './log-tail.ts';
 import { LogReader } from './log-reader.ts';
-import type { LogStoreOptions } from './log-store-options.ts';
+import { recordBytesMaxOf, type LogStoreOptions } from './log-store-options.ts';
 import { logStatus } from './log-status.ts';
 import type { AppliedPosition } from './log-replay.ts';
 import { LogWriter, type BatchPlace } from './log-writer.ts';
@@ -101,7 +102,8 @@ export class LogStore implements Store {
     this.#index = index;
     this.#entries = reader;
     this.#position = recovered.position;
-    this.#reader = new LogReader({ index, reader });
+    const tail = new LogTail(options.tailBytes ?? limits.logTailBytes);
+    this.#reader = new LogReader({ index, reader, tail });
     const places = new PlaceReader({ entries: reader, reader: this.#reader, clock });
     this.#tree = new TreeReader({ index, places, clock });
     this.#scrubber = new Scrubber({ ...options, index, places, quarantine });
@@ -109,6 +111,7 @@ export class LogStore implements Store {
       ...options,
       segmentBytesMax,
       segments: index.segments,
+      tail,
       active: recovered.active,
       lastId: recovered.lastId,
       sequence: recovered.position.sequence,
@@ -135,10 +138,7 @@ export class LogStore implements Store {
       floors,
       checksum: options.checksum,
       commit: this.#commit,
-      recordBytesMax: recordBytesMax({
-        keyBytes: limits.keyBytesMax,
-        valueBytes: options.valueBytesMax ?? limits.valueBytesDefault,
-      }),
+      recordBytesMax: recordBytesMaxOf(options),
       hintBytesPerTargetMax: options.hintBytesPerTargetMax ?? limits.hintBytesPerTargetMax,
       hintBytesMax: options.hintBytesMax ?? limits.hintBytesMax,
       lookAgain: (space, record) => this.#reader.lookAgain(space, record),

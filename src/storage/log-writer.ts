@@ -24,6 +24,7 @@ import {
   type SegmentHeader,
 } from './segment-format.ts';
 import { logDirectory, nameOf, segmentPath } from './segment-name.ts';
+import type { LogTail } from './log-tail.ts';
 import { Segment, type SegmentTable } from './segment.ts';
 
 export interface LogWriterOptions {
@@ -35,6 +36,7 @@ export interface LogWriterOptions {
   readonly durability: Durability;
   readonly segmentBytesMax: number;
   readonly segments: SegmentTable;
+  readonly tail: LogTail;
   /** The last segment if it may be written on, its id (0 in an empty log), and the entries in the log. */
   readonly active: Segment | undefined;
   readonly lastId: number;
@@ -106,6 +108,7 @@ export class LogWriter {
     else this.#syncLater();
     segment.end = offset + batch.bytes;
     this.#sequence += batch.count;
+    this.#options.tail.keep(segment, isFirst ? 0 : offset, chunks);
     this.#setState('open', '');
     return { segment, offset };
   }

@@ -55,6 +55,10 @@ export class Segment implements SegmentName {
   /** False only when no record of a hint space lies in it. */
   mayHoldHints = false;
   sealed = false;
+  /** What of it the tail in memory has had last, and where among all that this had the first byte of the file would be. */
+  tailFrom = 0;
+  tailTo = 0;
+  tailBase = 0;
   /** Something in it could not be read: compaction leaves it alone. */
   damaged = false;
   #readers = 0;

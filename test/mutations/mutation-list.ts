@@ -9,6 +9,7 @@ import { overloadMutations } from './overload-mutations.ts';
 import { peerTlsMutations } from './peer-tls-mutations.ts';
 import { redisMutations } from './redis-mutations.ts';
 import { replicaMutations } from './replica-mutations.ts';
+import { logTailMutations } from './log-tail-mutations.ts';
 import { storageMutations } from './storage-mutations.ts';
 import { togetherMutations } from './together-mutations.ts';
 import { workerMutations } from './worker-mutations.ts';
@@ -19,6 +20,7 @@ export const mutations: readonly Mutation[] = [
   ...floorMutations,
   ...operatorMutations,
   ...storageMutations,
+  ...logTailMutations,
   ...edgeMutations,
   ...peerTlsMutations,
   ...redisMutations,

@@ -296,14 +296,14 @@ class DurableWrites {
   }
 
   /**
-   * A bit that has flipped is found when somebody reads it, and then healed from the other owners. And what could not
-   * be read once, on any disk, counts again only when it is read again: nobody could miss it until then.
+   * A bit that has flipped is found, and then healed from the other owners, when somebody reads it, or scrubs what clients are
+   * answered from memory. And what could not be read once, on any disk, counts again only when it is read again.
    */
   async #readFrailDisks(): Promise<void> {
-    const { readErrors } = this.#plan.faults;
-    const frail = this.#cluster.nodes.filter(({ id }) => readErrors || this.#frail.has(id));
+    const frail = this.#cluster.nodes.filter(({ id }) => this.#plan.faults.readErrors || this.#frail.has(id));
     const reads = frail.flatMap(({ api }) => this.#keys().map((key) => api?.local.get(encoder.encode(key))));
     await Promise.allSettled(reads.map(async (read) => await read));
+    await Promise.allSettled(frail.map(async ({ store }) => await store?.scrub({ bytesPerSecond: 1e9 })));
   }
 
   /** Whether every node is a witness and all owners hold the same. */
