@@ -146,6 +146,7 @@ const planSchema = object({
   segmentBytesMax: integer(1_024, 1 << 30),
   checkpointAfterBytes: integer(1_024, 1 << 30),
   compactionDeadBytesMin: integer(0, 1 << 30).default(0),
+  logTailBytes: integer(0, 1 << 30).default(0),
 });
 
 const scenarioSchema = object({

@@ -52,6 +52,7 @@ export function drawPlan(random: SimRandom): SwarmPlan {
     checkpointAfterBytes: random.pick([4_096, 32_768, 1_048_576]),
     // A stream of its own, as for hints.
     compactionDeadBytesMin: random.fork('compaction').pick([0, 0, 8_192, 65_536]),
+    logTailBytes: random.fork('tail').pick([0, 2_048, 8_192]),
   };
 }
 

@@ -36,6 +36,17 @@ export async function copiesOf(cluster: SimCluster, keys: readonly string[]): Pr
   );
 }
 
+/** Reads each key where it lies, whatever comes of it: what can't be read is found by that. */
+export async function readKeys(nodes: readonly SimNode[], keys: readonly string[]): Promise<void> {
+  const reads = nodes.flatMap(({ api }) => keys.map((key) => api?.local.get(encoder.encode(key))));
+  await Promise.allSettled(reads.map(async (read) => await read));
+}
+
+/** Reads everything that some nodes hold, as a scrub does, but without pauses. */
+export async function scrubAll(nodes: readonly SimNode[]): Promise<void> {
+  await Promise.allSettled(nodes.map(async ({ store }) => await store?.scrub({ bytesPerSecond: 1e9 })));
+}
+
 async function readableCopy(
   cluster: SimCluster,
   owner: NodeId,

@@ -45,4 +45,5 @@ export const ordinaryPlan: SwarmPlan = {
   segmentBytesMax: 65_536,
   checkpointAfterBytes: 32_768,
   compactionDeadBytesMin: 0,
+  logTailBytes: 8_192,
 };

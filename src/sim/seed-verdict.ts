@@ -67,9 +67,6 @@ export function judgeSeed(seed: number, options: SeedOptions = {}): SeedVerdict 
   }
 }
 
-/** So little that reads find some of what was written lately there and some not, and that it is overwritten all the time. */
-const tailBytes = 8 * 1024;
-
 /** Opens log-structured stores with the sizes of a plan. */
 export function logStoreOf(plan: SwarmPlan): OpenStore {
   return ({ config, disk, clock, random, observer, onFailed }) =>
@@ -86,6 +83,6 @@ export function logStoreOf(plan: SwarmPlan): OpenStore {
       segmentBytesMax: plan.segmentBytesMax,
       checkpointAfterBytes: plan.checkpointAfterBytes,
       compactionDeadBytesMin: plan.compactionDeadBytesMin,
-      tailBytes,
+      tailBytes: plan.logTailBytes,
     });
 }

@@ -103,6 +103,8 @@ export interface SwarmPlan {
   readonly checkpointAfterBytes: number;
   /** Dead bytes that are let grow before a log is compacted for them. */
   readonly compactionDeadBytesMin: number;
+  /** Of the end of each log in memory: 0, or so little that it is overwritten all the time. */
+  readonly logTailBytes: number;
 }
 
 /** No fault of any kind. */

@@ -136,11 +136,15 @@ export class EntryReader {
     return this.#verified(place, bytes, read, nameLength);
   }
 
-  /** The same at once, for an entry of at most `limits.synchronousReadBytesMax`; from the tail where that has it. */
-  recordSync(place: EntryPlace, nameLength: number, tail?: LogTail): StoredRecord {
+  /**
+   * The same at once, for an entry of at most `limits.synchronousReadBytesMax`. From the tail where that has it intact:
+   * what is wrong in memory says nothing about the disk.
+   */
+  recordSync(place: EntryPlace, nameLength: number, tail?: Pick<LogTail, 'read'>): StoredRecord {
     const bytes = takeBytes(place.length);
-    if (tail?.read(place.segment, place.offset, bytes) === true)
-      return this.#verified(place, bytes, bytes.length, nameLength);
+    if (tail?.read(place.segment, place.offset, bytes) === true && this.#isIntact(bytes)) {
+      return recordAt(bytes, nameLength);
+    }
     let read: number;
     try {
       read = place.segment.file.readSync(bytes, place.offset);

@@ -15,8 +15,8 @@ import type { StoredRecord, VersionDigest } from '../core/record.ts';
 import type { Token } from '../core/token.ts';
 import type { EntryPlace, EntryReader } from './entry-reader.ts';
 import type { KeySpace } from './key-space.ts';
-import type { LogTail } from './log-tail.ts';
 import type { LogIndex } from './log-index.ts';
+import type { LogTail } from './log-tail.ts';
 import type { PartitionIndex } from './partition-index.ts';
 import type { OldestHint } from './store.ts';
 
@@ -29,8 +29,8 @@ export class LogReader {
 
   constructor(options: { readonly index: LogIndex; readonly reader: EntryReader; readonly tail: LogTail }) {
     this.#index = options.index;
-    this.#tail = options.tail;
     this.#reader = options.reader;
+    this.#tail = options.tail;
   }
 
   /** The record under a key. Rejects rather than to answer "nothing" when one of its token is unreadable. */

@@ -3,11 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { crc32 } from '../core/crc32.ts';
 import { errorCodeOf } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { SimDisk } from '../sim/sim-disk.ts';
+import { EntryReader } from './entry-reader.ts';
 import { openTestStore } from './log-store-harness-contract.ts';
 import { LogTail } from './log-tail.ts';
+import { batchHeaderBytes, segmentHeaderBytes } from './segment-format.ts';
 import { Segment } from './segment.ts';
 import { recordOf } from './store-contract-records.ts';
 
@@ -127,4 +130,27 @@ test('a client is answered from memory, and a scrub looks at the disk', async ()
     (error) => errorCodeOf(error) === 'RECORD_CORRUPT',
   );
   await store.close();
+});
+
+test('what is wrong in memory is read from the disk, and says nothing against it', async () => {
+  const disk = new SimDisk();
+  const store = await openTestStore(disk.session());
+  const record = recordOf({ key: 'a', value: 'right' });
+  await store.merge(record);
+  await store.close();
+  const file = await disk.session().open(segmentPath, 'read');
+  const end = await file.size();
+  const segment = new Segment({ firstId: 1, lastId: 1, generation: 1, batchMark: 1, sequence: 0, file, end });
+  const damaged: string[] = [];
+  const reader = new EntryReader({ checksum: crc32, onDamage: (_, reason) => damaged.push(reason) });
+  const offset = segmentHeaderBytes + batchHeaderBytes;
+  const wrong = {
+    read: (_segment: Segment, _offset: number, target: Uint8Array): boolean => {
+      target.fill(7);
+      return true;
+    },
+  };
+  const found = reader.recordSync({ segment, offset, length: end - offset }, 0, wrong);
+  assert.deepEqual(found.bytes, record.bytes);
+  assert.deepEqual(damaged, []);
 });

@@ -1,11 +1,11 @@
 /**
  * The end of the log in memory: a copy of the bytes that were written last.
  *
- * What was written a moment ago is what is read most, and the call to the system costs more than all else that a read of a
- * short record does in the store. One ring serves all segments, and keeping it costs one copy of each batch. Long
+ * What was written a moment ago is often what is read next, and a call to the system for each short record costs about as much as
+ * all else that the read does in the store. One ring serves all segments, and keeping it costs one copy of each batch. Long
  * batches are left out: they would push out thousands of short entries, and one call more is little beside a long value.
  *
- * It is for answering clients only. Whoever judges what the disk holds (a scrub, a compaction, a read of what was
+ * It is for reads of one key only. Whoever judges what the disk holds (a scrub, a compaction, a read of what was
  * unreadable once) asks the disk.
  */
 
@@ -25,7 +25,7 @@ export class LogTail {
     this.#capacity = capacity;
   }
 
-  /** Keeps what was just written to a segment at `position`. */
+  /** Keeps what was just written to a segment at `position`: all of `chunks`, one behind the other. */
   keep(segment: Segment, position: number, chunks: readonly Uint8Array[]): void {
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;
@@ -40,7 +40,7 @@ export class LogTail {
     for (const chunk of chunks) this.#append(chunk);
   }
 
-  /** Fills `target` with a segment's bytes from `offset` on; false when they are not here. */
+  /** Fills `target` with a segment's bytes from `offset` on; false, and nothing is done, when not all of them are here. */
   read(segment: Segment, offset: number, target: Uint8Array): boolean {
     const start = segment.tailBase + offset;
     if (offset < segment.tailFrom || offset + target.length > segment.tailTo) return false;

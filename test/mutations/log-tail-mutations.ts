@@ -27,4 +27,20 @@ export const logTailMutations: readonly Mutation[] = [
     replace: 'this.#tail',
     tests: ['src/storage/log-tail.test.ts'],
   },
+  {
+    name: 'memory-does-not-condemn-the-disk',
+    promise: 'a damaged copy in memory is not taken for damage of the disk',
+    file: 'src/storage/entry-reader.ts',
+    find: 'tail?.read(place.segment, place.offset, bytes) === true && this.#isIntact(bytes)',
+    replace: 'tail?.read(place.segment, place.offset, bytes) === true',
+    tests: ['src/storage/log-tail.test.ts'],
+  },
+  {
+    name: 'tail-begins-with-the-header',
+    promise: 'the end of the log in memory has each entry where it lies in its file',
+    file: 'src/storage/log-writer.ts',
+    find: 'keep(segment, isFirst ? 0 : offset, chunks)',
+    replace: 'keep(segment, offset, chunks)',
+    tests: ['src/storage/log-tail.test.ts'],
+  },
 ];

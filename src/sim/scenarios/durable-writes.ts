@@ -34,7 +34,7 @@ import { valuesExpireOnTime } from '../checkers/values-expire-on-time.ts';
 import { slowDisk } from '../disk-latency.ts';
 import { clockStepMsMax, FaultInjector, pauseMicrosMax } from '../fault-injector.ts';
 import type { History, Operation, ReadOperation, WriteOperation } from '../history.ts';
-import { copiesOf, indexOf, keysOf, ownersOf, sumsOf } from '../held-by-nodes.ts';
+import { copiesOf, indexOf, keysOf, ownersOf, readKeys, scrubAll, sumsOf } from '../held-by-nodes.ts';
 import { LoadWatch } from '../load-watch.ts';
 import { plannedCluster } from '../planned-cluster.ts';
 import { SimClient } from '../sim-client.ts';
@@ -105,8 +105,6 @@ const mendMicros = 2_000_000;
 const pausesInARow = 4;
 /** Repairs behind the last reads are done within this time. */
 const repairMicros = 5_000_000;
-
-const encoder = new TextEncoder();
 
 /** Runs a plan; `openStore` opens stores with the sizes that the plan asks for, and `history` is filled. */
 export async function durableWrites(
@@ -296,14 +294,15 @@ class DurableWrites {
   }
 
   /**
-   * A bit that has flipped is found, and then healed from the other owners, when somebody reads it, or scrubs what clients are
-   * answered from memory. And what could not be read once, on any disk, counts again only when it is read again.
+   * A bit that has flipped is found when somebody reads it, and then healed from the other owners; where clients may be
+   * answered from memory, when it is scrubbed. And what could not be read once, on any disk, counts again only when it is
+   * read again: nobody could miss it until then.
    */
   async #readFrailDisks(): Promise<void> {
-    const frail = this.#cluster.nodes.filter(({ id }) => this.#plan.faults.readErrors || this.#frail.has(id));
-    const reads = frail.flatMap(({ api }) => this.#keys().map((key) => api?.local.get(encoder.encode(key))));
-    await Promise.allSettled(reads.map(async (read) => await read));
-    await Promise.allSettled(frail.map(async ({ store }) => await store?.scrub({ bytesPerSecond: 1e9 })));
+    const { faults, logTailBytes } = this.#plan;
+    const frail = this.#cluster.nodes.filter(({ id }) => faults.readErrors || this.#frail.has(id));
+    await readKeys(frail, this.#keys());
+    if (logTailBytes > 0) await scrubAll(frail);
   }
 
   /** Whether every node is a witness and all owners hold the same. */
